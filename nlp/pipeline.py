@@ -1,0 +1,186 @@
+"""From responses to classifications: one encoder pass between rules before it and read-outs after it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nlp.encoder import Encoded, Encoder
+from nlp.heads import Heads, Reading, evidence_spans, membership, mood_of
+from nlp.justify import JustifyRules, rule_kind
+from nlp.language import LanguageDetector
+from nlp.priority import Policy, rank
+from nlp.redact import Redactor
+from nlp.segments import Segmenter
+from nlp.taxonomy import Taxonomy
+from nlp.text import normalise
+from nlp.types import (
+    MOODS,
+    SIGNALS,
+    Classification,
+    Failure,
+    Justification,
+    Language,
+    Redacted,
+    Response,
+    Sentiment,
+    Span,
+    ThemeTag,
+    Versions,
+)
+
+GENERAL = "general"
+SURE_SENTIMENT = 0.6  # below it a person should look: about where one reading in two is wrong on development rows
+SURE_REASON = 0.7
+RULE_CONFIDENCE = 0.99  # rules are exact lists; what they miss is left to the model
+SILENT = ("empty", "junk")  # kinds with nothing to read
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A response ready for the encoder."""
+
+    response: Response
+    redacted: Redacted
+    question: str | None
+    language: Language
+    kind: str | None
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is data rather than training: patterns, policies and the code frame."""
+
+    redactor: Redactor
+    detector: LanguageDetector
+    segmenter: Segmenter
+    justify: JustifyRules
+    policy: Policy
+
+
+class Pipeline:
+    """Classifies responses; the same response gives the same answer in any batch and any order."""
+
+    def __init__(self, encoder: Encoder, heads: Heads, taxonomy: Taxonomy, rules: Rules, model_version: str) -> None:
+        self.encoder = encoder
+        self.heads = heads
+        self.taxonomy = taxonomy
+        self.rules = rules
+        self.versions = Versions(model_version, taxonomy.version, rules.policy.version)
+        ids = list(taxonomy.ids)
+        self._general = ids.index(GENERAL) if GENERAL in ids else None
+
+    @property
+    def policy(self) -> Policy:
+        return self.rules.policy
+
+    @property
+    def detector(self) -> LanguageDetector:
+        return self.rules.detector
+
+    def classify(self, responses: Sequence[Response]) -> list[Classification]:
+        """One classification per response, in order; what goes wrong with one stays with it."""
+        prepared = [self._guarded(response, lambda response=response: self._prepare(response)) for response in responses]
+        ready = [item for item in prepared if isinstance(item, Prepared) and item.kind not in SILENT]
+        states = iter(
+            self.encoder.encode(
+                [item.redacted.text for item in ready], [item.spans for item in ready], [item.question for item in ready]
+            )
+        )
+        out = []
+        for item in prepared:
+            if isinstance(item, Classification):
+                out.append(item)
+                continue
+            encoded = next(states) if item.kind not in SILENT else None
+            out.append(self._guarded(item.response, lambda i=item, e=encoded: self._finish(i, e)))
+        if len(out) != len(responses):
+            raise AssertionError(f"{len(responses)} responses gave {len(out)} classifications")
+        return out
+
+    def _guarded(self, response: Response, work: Callable[[], Any]) -> Any:
+        """The work's value; any error in it becomes this item's, so that a batch never fails for one text."""
+        try:
+            return work()
+        except Exception as error:
+            detail = f"the text could not be classified ({type(error).__name__}); please report it with the response's id"
+            return Classification(response.id, "error", self.versions, error=Failure("internal_error", detail))
+
+    def _prepare(self, response: Response) -> Prepared:
+        rules = self.rules
+        redacted = rules.redactor.redact(normalise(response.text))
+        question = rules.redactor.redact(normalise(response.question)).text if response.question else None
+        language = rules.detector.detect(redacted.text, response.language)
+        kind = rule_kind(rules.justify, redacted.text, language.code, question)
+        spans = () if kind in SILENT else rules.segmenter.segment(redacted.text, language.code)
+        return Prepared(response, redacted, question, language, kind, spans)
+
+    def _finish(self, item: Prepared, encoded: Encoded | None) -> Classification:
+        if encoded is None or not len(encoded.tokens):
+            return self._result(item, Sentiment("neutral", RULE_CONFIDENCE, 0.0), (), _by_rule(item.kind or "empty"), ())
+        reading = self.heads.read(encoded.tokens, membership(encoded.offsets, item.spans))
+        sentiment = _sentiment(reading.sentiment)
+        themes = self._themes(item, reading)
+        justification = self._justification(item, reading)
+        return self._result(item, sentiment, themes, justification, self._signals(reading))
+
+    def _themes(self, item: Prepared, reading: Reading) -> tuple[ThemeTag, ...]:
+        chosen = self.heads.chosen_themes(reading, self._general)
+        moods = self.heads.theme_moods(reading, chosen)
+        tags = []
+        for index, mood in zip(chosen, moods, strict=True):
+            theme = self.taxonomy.themes[index]
+            label, confidence = mood_of(mood)
+            spans = evidence_spans(reading.evidence[index], item.spans)
+            threshold = float(self.heads.calibration.theme_threshold[index])
+            probability = float(reading.themes[index])
+            tags.append(ThemeTag(theme.id, theme.label, probability, threshold, Sentiment(label, confidence), spans))
+        return tuple(sorted(tags, key=lambda tag: (-tag.confidence, tag.id)))
+
+    def _justification(self, item: Prepared, reading: Reading) -> Justification:
+        if item.kind is not None:
+            return _by_rule(item.kind)
+        if reading.justified < 0.5:
+            return Justification(False, 1.0 - reading.justified, "verdict_only")
+        return Justification(True, reading.justified, "reason", evidence_spans(reading.evidence[-1], item.spans))
+
+    def _signals(self, reading: Reading) -> tuple[str, ...]:
+        above = reading.signals >= self.heads.calibration.signal_threshold
+        return tuple(name for name, on in zip(SIGNALS, above, strict=True) if on)
+
+    def _result(
+        self,
+        item: Prepared,
+        sentiment: Sentiment,
+        themes: tuple[ThemeTag, ...],
+        justification: Justification,
+        signals: tuple[str, ...],
+    ) -> Classification:
+        supported = item.language.supported
+        unsure = sentiment.confidence < SURE_SENTIMENT or justification.confidence < SURE_REASON
+        return Classification(
+            id=item.response.id,
+            status="ok" if supported else "unsupported_language",
+            versions=self.versions,
+            language=item.language,
+            text=item.redacted.text,
+            themes=themes,
+            sentiment=sentiment,
+            justification=justification,
+            signals=signals,
+            ranking=rank(self.policy, item.response, sentiment, themes, justification, signals),
+            needs_review=unsure or not supported or (justification.justified and not themes),
+            redactions=item.redacted.redactions,
+        )
+
+
+def _by_rule(kind: str) -> Justification:
+    return Justification(False, RULE_CONFIDENCE, kind)
+
+
+def _sentiment(probabilities: np.ndarray) -> Sentiment:
+    label, confidence = mood_of(probabilities)
+    score = float(probabilities[MOODS.index("positive")] - probabilities[MOODS.index("negative")])
+    return Sentiment(label, confidence, score)

@@ -1,0 +1,1 @@
+"""The world around the pure core: files, command line, HTTP."""

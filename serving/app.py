@@ -1,0 +1,85 @@
+"""What is served beside BentoML's own routes: a front page, the OpenAPI document and the metrics."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+
+from fastapi import FastAPI
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Match
+from starlette.types import Scope
+
+from serving import openapi, problems
+from serving.metrics import Metrics
+
+READ = ["GET", "HEAD"]
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Holos</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem}pre{overflow:auto}</style>
+</head>
+<body>
+<h1>Holos</h1>
+<p>Reads what customers say in their own words: themes, sentiment, reasons and whom to call first.</p>
+<pre>curl -s ADDRESS/v1/classify -H 'Content-Type: application/json' \\
+  -d '{"items": [{"text": "Kurier spóźnił się trzy dni", "metric": "nps", "score": 2}]}'</pre>
+<ul>
+<li><a href="/openapi.json">The API, as an OpenAPI 3.1 document</a></li>
+<li><a href="/readyz">Whether the model is loaded</a></li>
+<li><a href="/metrics">Metrics</a></li>
+</ul>
+</body>
+</html>
+"""
+
+_PAGE_HEADERS = {
+    # nothing on the page comes from elsewhere, and nothing may
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def create_app(metrics: Metrics) -> FastAPI:
+    """The app mounted at `/`; its own errors are problems, and it stands before every page that BentoML brings."""
+    # one OpenAPI document covers these routes and BentoML's: FastAPI's own would cover a part
+    app = FastAPI(title=openapi.TITLE, openapi_url=None, docs_url=None, redoc_url=None)
+    problems.install(app)
+
+    @app.api_route("/", methods=READ, include_in_schema=False)
+    async def page() -> Response:
+        return HTMLResponse(_PAGE, headers=_PAGE_HEADERS)
+
+    @cache
+    def document() -> bytes:
+        return json.dumps(openapi.document(app), ensure_ascii=False).encode("utf-8")
+
+    # BentoML would put its own, partial document at the second address
+    @app.api_route("/openapi.json", methods=READ, include_in_schema=False)
+    @app.api_route("/docs.json", methods=READ, include_in_schema=False)
+    async def openapi_json() -> Response:
+        return Response(document(), media_type="application/json")
+
+    @app.api_route("/metrics", methods=READ, include_in_schema=False)
+    def metrics_text() -> Response:
+        content, media_type = metrics.render()
+        return Response(content, headers={"Content-Type": media_type})
+
+    return app
+
+
+def route_namer(app: FastAPI, others: frozenset[str]) -> Callable[[Scope], str | None]:
+    """A function from a request to the route it belongs to, out of a closed set: the app's and `others`."""
+
+    def name(scope: Scope) -> str | None:
+        if scope["path"] in others:
+            return str(scope["path"])
+        for route in app.routes:
+            # the request was answered by now: matching a copy leaves its scope alone
+            match, _ = route.matches({**scope, "root_path": "", "type": "http"})
+            if match is not Match.NONE:
+                return getattr(route, "path", None)
+        return None
+
+    return name

@@ -1,0 +1,237 @@
+"""The console script `holos`: files in, files out, and the server; what is heavy is imported when it is needed."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from nlp.errors import HolosError, InputError, PolicyError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from serving.bulk import Classifier, Outcome
+    from serving.mapping import ColumnMapping
+    from serving.settings import Settings
+    from serving.summary import Summary
+
+FAILED, WRONG_CALL = 1, 2
+
+app = typer.Typer(
+    name="holos",
+    help="Reads what customers say in their own words: themes, sentiment, reasons and whom to call first.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", metavar="DIR", help="Model folder; the model that ships, if left out.")
+]
+
+
+@app.command()
+def classify(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A .jsonl, .csv, .xlsx or .parquet file; - for stdin.")],
+    out: Annotated[
+        list[Path] | None,
+        typer.Option("--out", "-o", metavar="OUT", help="A .jsonl, .csv, .xlsx or .parquet file; may be repeated."),
+    ] = None,
+    model: ModelOption = None,
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="MAP.yaml", help="Which column is which field, constants, dates, encoding.")
+    ] = None,
+    summary: Annotated[bool, typer.Option(help="Print counts and whom to call first to standard error.")] = True,
+) -> None:
+    """Classifies a file of responses: one JSON line each on standard output, or files by their ending.
+
+    Rows are numbered as a spreadsheet shows them. A row that cannot be read gets its reason as its result.
+    """
+    from serving.files import check_input
+    from serving.mapping import ColumnMapping, load_mapping
+    from serving.settings import load_settings
+    from serving.summary import Summary
+    from serving.tables import check_outputs
+
+    with _errors():
+        settings = load_settings(model_dir=model)
+        check_input(source)
+        paths = check_outputs(out or [], source)
+        columns = load_mapping(mapping) if mapping else ColumnMapping()
+        load: Callable[[Settings], Classifier] = context.obj or load_classifier
+        found = Summary()
+        outcome = _run(load(settings), source, columns, paths, found)
+        if summary:
+            _show(found)
+        if outcome.failed:
+            raise typer.Exit(FAILED)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 if left out.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 3000 if left out.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes; 1 if left out.")] = None,
+    model: ModelOption = None,
+) -> None:
+    """Serves the API over HTTP."""
+    from serving.settings import load_settings
+
+    with _errors():
+        settings = load_settings(model_dir=model, host=host, port=port, workers=workers)
+        from serving.server import serve as start
+
+        start(settings, settings.host, settings.port, settings.workers)
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(metavar="LABELS", help="Labelled rows, JSON Lines.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The model folder to write.")],
+    taxonomy: Annotated[Path | None, typer.Option(metavar="TAX.yaml", help="Themes to learn.")] = None,
+    dev: Annotated[Path | None, typer.Option(metavar="DEV", help="Labelled rows that choose thresholds.")] = None,
+    mode: Annotated[
+        Literal["heads", "full"], typer.Option(help="heads: on the frozen encoder; full: the encoder learns too.")
+    ] = "heads",
+) -> None:
+    """Trains on labelled rows and writes a model folder that every other command takes as --model."""
+    _training("train", data=data, taxonomy=taxonomy, dev=dev, out=out, mode=mode)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option(metavar="LABELS", help="Labelled rows, JSON Lines.")],
+    model: ModelOption = None,
+    against: Annotated[Path | None, typer.Option(metavar="DIR", help="A second model, on the same rows.")] = None,
+    output: Annotated[Path | None, typer.Option("--out", "-o", metavar="REPORT", help="The report to write.")] = None,
+) -> None:
+    """Scores a model on labelled rows, or compares two."""
+    _training("evaluate", model=model, data=data, against=against, output=output)
+
+
+@app.command()
+def version() -> None:
+    """Prints the version."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        typer.echo(f"holos {installed('holos')}")
+    except PackageNotFoundError:
+        typer.echo("holos, run from its source without being installed")
+
+
+def load_classifier(settings: "Settings") -> "Classifier":
+    """The pipeline of the model folder that the settings name."""
+    if not settings.model_dir.is_dir():
+        raise InputError(f"model folder {settings.model_dir} does not exist; train one or leave --model out")
+    from nlp.artifact import load_pipeline
+
+    return load_pipeline(
+        settings.model_dir, settings.data_dir, settings.cache_dir, precision=settings.precision
+    )
+
+
+def _run(
+    classifier: "Classifier", source: str, columns: "ColumnMapping", paths: list[Path], found: "Summary"
+) -> "Outcome":
+    from datetime import UTC, datetime
+
+    from serving.bulk import classify_file
+    from serving.files import read_rows
+    from serving.rows import ReadLog
+    from serving.tables import outputs
+
+    with _progress() as progress, outputs(paths) as places:
+        task = progress.add_task("classifying", total=None, rate="")
+
+        def say(remark: str) -> None:
+            progress.console.print(remark, markup=False, highlight=False, soft_wrap=True)
+
+        def advance(rows: int) -> None:
+            progress.update(task, advance=rows, total=log.expected, rate=_rate(progress, task))
+
+        log = ReadLog(say)
+
+        def keep(row: Any, answer: Any) -> None:
+            found.add(answer)
+            for place in places:
+                place.add(row, answer)
+
+        outcome = classify_file(classifier, read_rows(source, columns, log), datetime.now(UTC), keep, say, advance)
+        progress.update(task, total=outcome.rows)
+        if outcome.unreadable or outcome.refused:
+            bad = outcome.unreadable + outcome.refused
+            say(f"warning: {bad} of {outcome.rows} rows could not be classified; the result has them with status error")
+        if not outcome.rows:
+            say(f"warning: {source} has a header and no rows")
+    return outcome
+
+
+def _progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    # a log file wants no redrawn bar
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _rate(progress: "Progress", task: Any) -> str:
+    speed = next((found.speed for found in progress.tasks if found.id == task), None)
+    return f"{speed:.0f} texts/s" if speed else ""
+
+
+def _show(found: "Summary") -> None:
+    from rich.console import Console
+
+    found.show(Console(stderr=True))
+
+
+def _training(command: str, **arguments: Any) -> None:
+    from serving.settings import load_settings
+
+    with _errors():
+        settings = load_settings(model_dir=arguments.get("model"))
+        if "model" in arguments:
+            arguments["model"] = settings.model_dir
+        if not arguments["data"].is_file():
+            raise InputError(f"{arguments['data']} does not exist or is not a file; give labelled rows with --data")
+        try:
+            from training import cli
+        except ModuleNotFoundError as error:
+            raise HolosError(f"{command} needs {error.name}; install it with: pip install 'holos[train]'") from None
+        getattr(cli, command)(**arguments, data_dir=settings.data_dir, cache_dir=settings.cache_dir)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turns what a user can mend into one line on standard error and the exit status that the contract names."""
+    try:
+        yield
+    except BrokenPipeError:
+        # whoever read our results has gone; nothing is left to say, and Python must not try to flush
+        sys.stdout = None  # type: ignore[assignment]
+        raise typer.Exit(FAILED) from None
+    except HolosError as error:
+        _complain(str(error))
+        raise typer.Exit(WRONG_CALL if isinstance(error, InputError | PolicyError) else FAILED) from None
+    except OSError as error:
+        _complain(f"{error.filename or 'output'}: {error.strerror or error}")
+        raise typer.Exit(FAILED) from None
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"holos: {message}".encode("utf-8", "replace").decode("utf-8"), err=True)

@@ -1,0 +1,237 @@
+"""The one OpenAPI 3.1 document: BentoML's route and everything mounted beside it."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from nlp.types import JUSTIFICATION_KINDS, MOODS, SIGNALS
+from serving.problems import MEDIA_TYPE, STATUS, Code
+from serving.schemas import ClassifyRequest
+
+TITLE = "Holos"
+API_VERSION = "0.1.0"
+CLASSIFY = "/v1/classify"
+
+Schema = dict[str, Any]
+
+_RESPONSE_EXAMPLE: Schema = {
+    "id": "r-1",
+    "text": "Kurier spóźnił się trzy dni, a na infolinii nikt nie odbiera. Tel. 601 234 567",
+    "question": "Co możemy poprawić?",
+    "metric": "nps",
+    "score": 2,
+    "answered_at": "2026-11-02T09:30:00+01:00",
+    "respondent": {"id": "c-77", "contact_consent": True},
+}
+_SPANS = [{"start": 0, "end": 27}, {"start": 29, "end": 60}]
+_CLASSIFICATION_EXAMPLE: Schema = {
+    "id": "r-1",
+    "status": "ok",
+    "language": {"code": "pl", "confidence": 0.99, "supported": True},
+    "text": "Kurier spóźnił się trzy dni, a na infolinii nikt nie odbiera. Tel. <PHONE>",
+    "themes": [
+        {
+            "id": "delivery.time",
+            "label": "Delivery time",
+            "confidence": 0.94,
+            "threshold": 0.41,
+            "sentiment": {"label": "negative", "confidence": 0.97},
+            "spans": _SPANS[:1],
+        }
+    ],
+    "sentiment": {"label": "negative", "confidence": 0.98, "score": -0.93},
+    "justification": {"justified": True, "confidence": 0.97, "kind": "reason", "spans": _SPANS},
+    "signals": ["contact_request"],
+    "group": "detractor",
+    "priority": 1,
+    "priority_reason": "NPS 2 is in the low band 0-3 and the comment gives a reason",
+    "needs_review": False,
+    "redactions": [{"kind": "PHONE", "start": 67, "end": 74}],
+    "versions": {"model": "2026.11.1", "taxonomy": "default-1", "policy": "default-1"},
+}
+_FAILURE_EXAMPLE: Schema = {
+    "id": "r-2",
+    "status": "error",
+    "error": {"code": "text_too_long", "detail": "text has 10001 characters; 10000 at most"},
+    "versions": _CLASSIFICATION_EXAMPLE["versions"],
+}
+_PROBLEM_EXAMPLE: Schema = {
+    "type": "about:blank",
+    "title": "Unprocessable Entity",
+    "status": 422,
+    "code": "validation_failed",
+    "detail": "items[3].scor: unknown field",
+    "request_id": "8f6c1d0e9b7a4c5f8f6c1d0e9b7a4c5f",
+    "invalid_params": [{"name": "items[3].scor", "reason": "unknown field"}],
+}
+
+
+def document(app: FastAPI) -> Schema:
+    """The document for `app` and the routes that stand before it."""
+    base = get_openapi(
+        title=TITLE,
+        version=API_VERSION,
+        openapi_version="3.1.0",
+        summary="Reads what customers say in their own words.",
+        routes=app.routes,
+    )
+    base["servers"] = [{"url": "/"}]
+    base["paths"] = {CLASSIFY: {"post": _classify()}, **_probes(), **base.get("paths", {})}
+    schemas = base.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(_request_schemas() | _answer_schemas())
+    base["components"]["headers"] = {
+        "RequestId": {
+            "description": "The request's id: the one sent in this header, or a new one",
+            "schema": {"type": "string"},
+        }
+    }
+    return base
+
+
+def _classify() -> Schema:
+    return {
+        "operationId": "classify",
+        "summary": "Classify responses; nothing is stored",
+        "description": (
+            "Up to 1,000 items or 4 MiB, languages mixed; answers come in the order of the items. An item whose "
+            "content cannot be classified has `status: error` and leaves its neighbours alone; a body whose shape is "
+            "wrong is refused as a whole, with the path of what is wrong. An empty list is answered with an empty list."
+        ),
+        "parameters": [_REQUEST_ID],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": _content("ClassifyRequest", {"items": [_RESPONSE_EXAMPLE]})},
+        },
+        "responses": {
+            "200": {
+                "description": "One classification for each item, in order",
+                "headers": _HEADERS,
+                "content": {
+                    "application/json": _content(
+                        "ClassifyAnswer", {"items": [_CLASSIFICATION_EXAMPLE, _FAILURE_EXAMPLE]}
+                    )
+                },
+            },
+            **_problems(400, 405, 408, 413, 415, 422, 500, 503, 504),
+        },
+    }
+
+
+def _probes() -> Schema:
+    return {
+        "/livez": {"get": _plain("livez", "Whether the process runs", "text/plain", 503)},
+        "/readyz": {"get": _plain("readyz", "Whether the model is loaded and proven", "text/plain", 503)},
+        "/metrics": {"get": _plain("metrics", "Prometheus metrics", "text/plain")},
+        "/openapi.json": {"get": _plain("openapi", "This document", "application/json")},
+        "/": {"get": _plain("page", "A page for people", "text/html")},
+    }
+
+
+def _plain(operation: str, summary: str, media_type: str, *statuses: int) -> Schema:
+    schema = {"type": "object"} if media_type == "application/json" else {"type": "string"}
+    answer = {"description": "OK", "headers": _HEADERS, "content": {media_type: {"schema": schema}}}
+    return {"operationId": operation, "summary": summary, "responses": {"200": answer, **_problems(*statuses)}}
+
+
+_REQUEST_ID: Schema = {
+    "name": "X-Request-ID",
+    "in": "header",
+    "required": False,
+    "description": "An id of the sender's, 1 to 128 letters, digits, dots, dashes or underscores; anything else is replaced",
+    "schema": {"type": "string"},
+}
+_HEADERS: Schema = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
+
+
+def _problems(*statuses: int) -> Schema:
+    return {str(status): _problem_answer(status) for status in statuses}
+
+
+def _problem_answer(status: int) -> Schema:
+    codes = [code.value for code in Code if STATUS[code] == status]
+    headers = dict(_HEADERS)
+    if status == 405:
+        headers["Allow"] = {"description": "The methods there are", "schema": {"type": "string"}}
+    if status == 503:
+        headers["Retry-After"] = {"description": "Seconds to wait", "schema": {"type": "string"}}
+    content: Schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    if status == 422:
+        content["example"] = _PROBLEM_EXAMPLE
+    return {"description": "code: " + ", ".join(codes), "headers": headers, "content": {MEDIA_TYPE: content}}
+
+
+def _content(schema: str, example: Schema) -> Schema:
+    return {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}
+
+
+def _request_schemas() -> Schema:
+    schema = ClassifyRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    inner = schema.pop("$defs", {})
+    return {"ClassifyRequest": schema, **inner}
+
+
+def _object(required: Schema, optional: Schema | None = None) -> Schema:
+    return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(of: Schema) -> Schema:
+    return {"type": "array", "items": of}
+
+
+def _answer_schemas() -> Schema:
+    text: Schema = {"type": "string"}
+    share: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+    offset: Schema = {"type": "integer", "minimum": 0, "description": "Unicode code points of the redacted text"}
+    mood: Schema = {"type": "string", "enum": list(MOODS)}
+    versions = _object({"model": text, "taxonomy": text, "policy": text})
+    sentiment = _object({"label": mood, "confidence": share})
+    theme = {"id": text, "label": text, "confidence": share, "threshold": share}
+    verdict = {"kind": {"type": "string", "enum": list(JUSTIFICATION_KINDS)}, "spans": _list(_ref("Span"))}
+    return {
+        "ClassifyAnswer": _object({"items": _list({"oneOf": [_ref("Classification"), _ref("FailedItem")]})}),
+        "Classification": _object(
+            {
+                "id": text,
+                "status": {"type": "string", "enum": ["ok", "unsupported_language"]},
+                "language": _object({"code": text, "confidence": share, "supported": {"type": "boolean"}}),
+                "text": {"type": "string", "description": "the redacted text; every offset refers to it"},
+                "themes": _list(_object({**theme, "sentiment": sentiment, "spans": _list(_ref("Span"))})),
+                "sentiment": _object(
+                    {"label": mood, "confidence": share}, {"score": {"type": "number", "minimum": -1, "maximum": 1}}
+                ),
+                "justification": _object({"justified": {"type": "boolean"}, "confidence": share, **verdict}),
+                "signals": _list({"type": "string", "enum": list(SIGNALS)}),
+                "group": {"type": ["string", "null"]},
+                "priority": {"type": ["integer", "null"], "minimum": 1, "maximum": 4},
+                "priority_reason": text,
+                "needs_review": {"type": "boolean"},
+                "redactions": _list(_object({"kind": text, "start": offset, "end": offset})),
+                "versions": versions,
+            }
+        ),
+        "FailedItem": _object(
+            {
+                "id": text,
+                "status": {"type": "string", "const": "error"},
+                "error": _object({"code": text, "detail": text}),
+                "versions": versions,
+            }
+        ),
+        "Span": _object({"start": offset, "end": offset}),
+        "Problem": _object(
+            {
+                "type": {"type": "string", "format": "uri-reference"},
+                "title": text,
+                "status": {"type": "integer", "minimum": 400, "maximum": 599},
+                "code": {"type": "string", "enum": [code.value for code in Code]},
+                "detail": text,
+                "request_id": text,
+            },
+            {"invalid_params": _list(_object({"name": text, "reason": text}))},
+        ),
+    }

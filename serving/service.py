@@ -1,0 +1,140 @@
+"""The BentoML shell: one service, one API, no model logic. Everything that imports `bentoml` is here."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+# before bentoml is imported anywhere: it counts imports as well
+os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+
+import bentoml  # noqa: E402
+from starlette.requests import Request  # noqa: E402
+from starlette.responses import Response  # noqa: E402
+from starlette.types import ASGIApp  # noqa: E402
+
+from nlp import artifact  # noqa: E402
+from serving import logs  # noqa: E402
+from serving.app import create_app, route_namer  # noqa: E402
+from serving.batcher import Classifier  # noqa: E402
+from serving.classify import Sent, classify  # noqa: E402
+from serving.engine import Engine  # noqa: E402
+from serving.metrics import Metrics  # noqa: E402
+from serving.middleware import Border  # noqa: E402
+from serving.openapi import CLASSIFY  # noqa: E402
+from serving.problems import ProblemError  # noqa: E402
+from serving.schemas import ResponseIn  # noqa: E402
+from serving.settings import Settings, load_settings  # noqa: E402
+
+TIMEOUT_SECONDS = 300
+"""Four MiB of text on a slow processor take minutes; BentoML cancels and answers 504 after this."""
+BENTOML_ROUTES = frozenset({CLASSIFY, "/livez", "/readyz", "/healthz", "/schema.json"})
+HIDDEN = ("/static_content", "/assets")
+"""BentoML's own pages, which load scripts from third parties."""
+
+
+def load_classifier(settings: Settings) -> Classifier:
+    """The pipeline of the model folder in use."""
+    return artifact.load_pipeline(settings.model_dir, settings.data_dir, settings.cache_dir, precision=settings.precision)
+
+
+load: Callable[[Settings], Classifier] = load_classifier
+"""What a worker serves; replaced where something else than the model folder is to be served."""
+
+metrics = Metrics()
+app = create_app(metrics)
+
+
+class ClassifyBody(bentoml.IODescriptor):
+    """The body of `POST /v1/classify`. It is read by `serving.classify`: BentoML's reading logs what it refuses."""
+
+    __root_input__ = True
+    items: list[ResponseIn]
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: Any) -> Any:
+        headers = request.headers
+        body = await request.body()
+        return Sent(body, headers.get("content-type", ""), headers.get("content-encoding", ""))
+
+
+class ClassifyAnswer(bentoml.IODescriptor):
+    """The answer of `POST /v1/classify`: one classification for each item, in order."""
+
+    items: list[dict[str, Any]]
+
+
+class BorderedService(bentoml.Service):
+    """A service whose whole app, BentoML's own middleware and errors included, stands behind `Border`."""
+
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        settings = load_settings()
+        return Border(
+            super().to_asgi(is_main=is_main),
+            metrics=metrics,
+            max_body_bytes=settings.max_body_bytes,
+            route_of=route_namer(app, BENTOML_ROUTES),
+            hidden=HIDDEN,
+        )
+
+
+@bentoml.service(
+    service_class=BorderedService,
+    workers=1,
+    traffic={"timeout": TIMEOUT_SECONDS},
+    # ours count and log with closed labels and no paths, and do not forbid a second app in one process
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+)
+@bentoml.asgi_app(app, path="/")
+class Holos:
+    """Reads survey verbatims: themes, sentiment, reasons, signals and whom to call first."""
+
+    def __init__(self) -> None:
+        logs.configure()
+        self.settings = load_settings()
+        self.engine = Engine(lambda: load(self.settings), metrics)
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        self.engine.start()
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        await self.engine.close()
+
+    @bentoml.api(route=CLASSIFY, input_spec=ClassifyBody, output_spec=ClassifyAnswer)
+    async def classify(self, body: Sent, /) -> Any:
+        """Classifies responses; stores nothing."""
+        try:
+            content = await classify(body, self.engine, metrics, self.settings.max_items)
+        except ProblemError as error:
+            return error.problem.to_response()
+        return Response(content, media_type="application/json")
+
+    async def __is_alive__(self) -> bool:
+        return _holds(lambda: self.engine.alive)
+
+    async def __is_ready__(self) -> bool:
+        return _holds(lambda: self.engine.ready)
+
+
+def _holds(state: Callable[[], bool]) -> bool:
+    # an exception here leaves BentoML's probe without an answer until the traffic timeout
+    try:
+        return state()
+    except Exception as error:
+        logs.get_logger().error("probe_failed", **logs.where(error))
+        return False
+
+
+def run(target: str, host: str, port: int, workers: int) -> None:
+    """Serves `target` ("module:Name") in production mode until SIGTERM or SIGINT."""
+    from bentoml._internal.configuration.containers import BentoMLContainer
+
+    service = bentoml.load(target)
+    service.config["workers"] = workers
+    with tempfile.TemporaryDirectory(prefix="holos-metrics-") as folder:
+        # BentoML's default is one folder for every server of a user, emptied by each start
+        BentoMLContainer.prometheus_multiproc_dir.set(folder)
+        bentoml.serve(target, host=host, port=port, production=True, blocking=True)

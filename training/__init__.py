@@ -1,0 +1,1 @@
+"""Turning labelled feedback into models: the only place where torch is imported."""

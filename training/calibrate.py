@@ -1,0 +1,152 @@
+"""Makes logits into honest probabilities and chooses thresholds, on development rows only."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+
+from nlp.heads import Calibration, blend, choose, sigmoid, softmax
+from training.dataset import UNKNOWN, Targets
+
+PRIOR_SCALE = 6.0  # strength of the pull towards the shared calibration, in rows' worth of evidence
+PRIOR_THRESHOLD = 15.0  # positives a theme needs before its own threshold outweighs the shared one
+GRID = np.arange(0.10, 0.86, 0.02)
+WEIGHTS = np.arange(0.0, 2.01, 0.25)
+SIGNAL_FLOOR = 0.3  # a signal changes whom to call first: below this it is not believed, whatever F1 says
+
+
+def calibrate(logits: Mapping[str, np.ndarray], wanted: Targets, general: int | None) -> Calibration:
+    """Fits scales, shifts, temperatures and thresholds to development logits (see finetune.predict)."""
+    theme_scale, theme_shift = _platt_per_label(logits["themes"], wanted.themes)
+    signal_scale, signal_shift = _platt_per_label(logits["signals"], wanted.signals)
+    (justified_scale,), (justified_shift,) = _platt_per_label(logits["justified"][:, None], wanted.justified[:, None])
+    sentiment_temperature = _temperature(logits["sentiment"], wanted.sentiment)
+    mood_temperature = _temperature(
+        logits["moods"].reshape(-1, logits["moods"].shape[-1]), wanted.moods.reshape(-1)
+    )
+    themes = sigmoid(theme_scale * logits["themes"] + theme_shift)
+    thresholds, fallback = _thresholds(themes, wanted.themes, general)
+    signals = sigmoid(signal_scale * logits["signals"] + signal_shift)
+    moods = softmax(logits["moods"] / mood_temperature)
+    sentiment = softmax(logits["sentiment"] / sentiment_temperature)
+    single = _mood_weight(moods, sentiment, wanted, lambda count: count == 1)
+    many = _mood_weight(moods, sentiment, wanted, lambda count: count > 1)
+    return Calibration(
+        theme_scale=theme_scale.astype(np.float32),
+        theme_shift=theme_shift.astype(np.float32),
+        theme_threshold=thresholds.astype(np.float32),
+        signal_scale=signal_scale.astype(np.float32),
+        signal_shift=signal_shift.astype(np.float32),
+        signal_threshold=_signal_thresholds(signals, wanted.signals).astype(np.float32),
+        justified_scale=float(justified_scale),
+        justified_shift=float(justified_shift),
+        sentiment_temperature=sentiment_temperature,
+        mood_temperature=mood_temperature,
+        mood_weight=single,
+        mood_weight_many=many,
+        fallback=fallback,
+    )
+
+
+def _nll(parameters: np.ndarray, x: np.ndarray, y: np.ndarray, centre: np.ndarray, strength: float) -> float:
+    z = parameters[0] * x + parameters[1]
+    fit = np.logaddexp(0, -np.where(y, z, -z)).sum()
+    return float(fit + strength * ((parameters - centre) ** 2).sum())
+
+
+def _platt(x: np.ndarray, y: np.ndarray, centre: np.ndarray, strength: float) -> np.ndarray:
+    if not len(x):
+        return centre
+    best = minimize(_nll, centre, args=(x, y, centre, strength), method="Nelder-Mead", options={"maxiter": 400})
+    return np.array([max(best.x[0], 0.05), best.x[1]])
+
+
+def _platt_per_label(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Platt scaling (Platt 1999), each label's drawn towards the fit over all of them."""
+    known = labels != UNKNOWN
+    shared = _platt(logits[known], labels[known] == 1, np.array([1.0, 0.0]), 0.01)
+    fits = [
+        _platt(logits[known[:, k], k], labels[known[:, k], k] == 1, shared, PRIOR_SCALE) for k in range(labels.shape[1])
+    ]
+    return np.array([fit[0] for fit in fits]), np.array([fit[1] for fit in fits])
+
+
+def _temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Temperature scaling (Guo et al. 2017)."""
+    known = labels != UNKNOWN
+    rows, classes = logits[known], labels[known]
+    if not len(rows):
+        return 1.0
+
+    def loss(temperature: float) -> float:
+        probabilities = softmax(rows / temperature)
+        return -float(np.log(np.maximum(probabilities[np.arange(len(rows)), classes], 1e-9)).mean())
+
+    return float(minimize_scalar(loss, bounds=(0.3, 5.0), method="bounded").x)
+
+
+def _counts(probabilities: np.ndarray, labels: np.ndarray, cut: float) -> tuple[int, int, int]:
+    known = labels != UNKNOWN
+    said, true = (probabilities >= cut) & known, labels == 1
+    return int((said & true).sum()), int((said & ~true).sum()), int((~said & true).sum())
+
+
+def _f1(tp: float, fp: float, fn: float) -> float:
+    return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 0.0
+
+
+def _thresholds(probabilities: np.ndarray, labels: np.ndarray, general: int | None) -> tuple[np.ndarray, float]:
+    """One threshold a theme for the best micro-F1, drawn to the shared one where positives are few; and the fallback."""
+    shared = max(GRID, key=lambda cut: _f1(*_counts(probabilities, labels, cut)))
+    thresholds = np.full(labels.shape[1], shared)
+    for _ in range(3):
+        for k in range(labels.shape[1]):
+            thresholds[k] = _best_alone(probabilities, labels, thresholds, k, shared)
+    fallback = max(GRID, key=lambda cut: _chosen_f1(probabilities, labels, thresholds, cut, general))
+    return thresholds, float(fallback)
+
+
+def _best_alone(probabilities, labels, thresholds, k: int, shared: float) -> float:
+    rest = [_counts(probabilities[:, [j]], labels[:, [j]], thresholds[j]) for j in range(labels.shape[1]) if j != k]
+    tp, fp, fn = np.array(rest).sum(axis=0)
+
+    def micro(cut: float) -> float:
+        a, b, c = _counts(probabilities[:, [k]], labels[:, [k]], cut)
+        return _f1(tp + a, fp + b, fn + c)
+
+    scores = np.array([micro(cut) for cut in GRID])
+    best = float(np.mean(GRID[scores >= scores.max() - 1e-9]))
+    positives = int((labels[:, k] == 1).sum())
+    return (positives * best + PRIOR_THRESHOLD * shared) / (positives + PRIOR_THRESHOLD)
+
+
+def _chosen_f1(probabilities, labels, thresholds, fallback: float, general: int | None) -> float:
+    tp = fp = fn = 0
+    for row, truth in zip(probabilities, labels, strict=True):
+        chosen = {k for k in choose(row, thresholds, fallback, general) if truth[k] != UNKNOWN}
+        right = set(np.flatnonzero(truth == 1).tolist())
+        tp, fp, fn = tp + len(chosen & right), fp + len(chosen - right), fn + len(right - chosen)
+    return _f1(tp, fp, fn)
+
+
+def _signal_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def best(k: int) -> float:
+        cuts = [cut for cut in GRID if cut >= SIGNAL_FLOOR]
+        return max(cuts, key=lambda cut: (_f1(*_counts(probabilities[:, [k]], labels[:, [k]], cut)), -abs(cut - 0.5)))
+
+    return np.array([best(k) for k in range(labels.shape[1])])
+
+
+def _mood_weight(moods: np.ndarray, sentiment: np.ndarray, wanted: Targets, applies) -> float:
+    known = wanted.moods != UNKNOWN
+    rows = [i for i in range(len(moods)) if applies(int((wanted.themes[i] == 1).sum())) and known[i].any()]
+    if not rows:
+        return 0.0
+
+    def accuracy(weight: float) -> float:
+        right = [
+            (blend(moods[i][known[i]], sentiment[i], weight).argmax(1) == wanted.moods[i][known[i]]).tolist() for i in rows
+        ]
+        return float(np.mean(sum(right, [])))
+
+    return float(max(WEIGHTS, key=accuracy))

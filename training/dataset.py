@@ -1,0 +1,154 @@
+"""Labelled rows: what a person or a source says about a verbatim, with gaps where nothing was said."""
+
+import gzip
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlp.errors import InputError
+from nlp.text import normalise
+from nlp.types import MOODS, SIGNALS
+
+UNKNOWN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRow:
+    """One labelled verbatim; None means that nothing is known for that task.
+
+    `theme_sentiments` may name themes although `themes` is None: the moods are known, the full list is not.
+    """
+
+    id: str
+    text: str
+    language: str | None = None
+    question: str | None = None
+    themes: frozenset[str] | None = None
+    themes_disputed: frozenset[str] = frozenset()
+    theme_sentiments: Mapping[str, str] = field(default_factory=dict)
+    sentiment: str | None = None
+    justified: bool | None = None
+    signals: frozenset[str] | None = None
+    source: str = ""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a batch of rows should be answered with; -1 where unknown.
+
+    themes int8 (n, themes), moods int8 (n, themes), sentiment int8 (n,), justified int8 (n,), signals int8 (n, signals).
+    """
+
+    themes: np.ndarray
+    moods: np.ndarray
+    sentiment: np.ndarray
+    justified: np.ndarray
+    signals: np.ndarray
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """Objects of a JSON Lines file, gzipped or not; an unreadable line is an InputError with its number."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(f"{path}, line {number}: not JSON ({error.msg} at column {error.colno})") from None
+            if not isinstance(row, dict):
+                raise InputError(f"{path}, line {number}: a JSON object is expected, this is a {type(row).__name__}")
+            yield row
+
+
+def parse_row(row: Mapping[str, Any], source: str = "") -> LabelledRow:
+    """A labelled row of the contract; raises InputError naming the id and the field."""
+    identity = str(row.get("id", ""))
+    text = row.get("text")
+    if not isinstance(text, str):
+        raise InputError(f"{source}: row {identity!r} has no text")
+    sentiment = row.get("sentiment")
+    moods = dict(row.get("theme_sentiments") or {})
+    for mood in (*moods.values(), *([sentiment] if sentiment is not None else [])):
+        if mood not in MOODS:
+            raise InputError(f"{source}: row {identity!r} has the sentiment {mood!r}; use one of {', '.join(MOODS)}")
+    themes, signals = row.get("themes"), row.get("signals")
+    return LabelledRow(
+        id=identity,
+        text=normalise(text),
+        language=row.get("lang") or row.get("language"),
+        question=row.get("question"),
+        themes=None if themes is None else frozenset(themes),
+        themes_disputed=frozenset(row.get("themes_disputed") or ()),
+        theme_sentiments=moods,
+        sentiment=sentiment,
+        justified=row.get("justified"),
+        signals=None if signals is None else frozenset(_signals(signals)),
+        source=source,
+    )
+
+
+def targets(rows: Sequence[LabelledRow], themes: Sequence[str]) -> Targets:
+    """Arrays for training, with disputed themes unknown; raises InputError for theme ids outside the taxonomy."""
+    _check_ids(rows, themes)
+    columns = {theme: index for index, theme in enumerate(themes)}
+    out = Targets(
+        themes=np.full((len(rows), len(themes)), UNKNOWN, np.int8),
+        moods=np.full((len(rows), len(themes)), UNKNOWN, np.int8),
+        sentiment=np.full(len(rows), UNKNOWN, np.int8),
+        justified=np.full(len(rows), UNKNOWN, np.int8),
+        signals=np.full((len(rows), len(SIGNALS)), UNKNOWN, np.int8),
+    )
+    for index, row in enumerate(rows):
+        _fill(out, index, row, columns)
+    return out
+
+
+def _fill(out: Targets, index: int, row: LabelledRow, columns: Mapping[str, int]) -> None:
+    if row.themes is not None:
+        out.themes[index] = 0
+        out.themes[index, [columns[theme] for theme in row.themes]] = 1
+        out.themes[index, [columns[theme] for theme in row.themes_disputed if theme in columns]] = UNKNOWN
+    for theme, mood in row.theme_sentiments.items():
+        out.moods[index, columns[theme]] = MOODS.index(mood)
+    if row.sentiment is not None:
+        out.sentiment[index] = MOODS.index(row.sentiment)
+    if row.justified is not None:
+        out.justified[index] = int(row.justified)
+    if row.signals is not None:
+        out.signals[index] = [int(signal in row.signals) for signal in SIGNALS]
+
+
+def text_key(text: str) -> str:
+    """A hash of the text that ignores case, blanks and punctuation: equal for what a reader calls the same answer."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    kept = "".join(char for char in plain if char.isalnum())
+    return hashlib.sha256((kept or plain).encode()).hexdigest()
+
+
+def split(rows: Iterable[LabelledRow], share: float) -> tuple[list[LabelledRow], list[LabelledRow]]:
+    """Parts rows by the hash of their text into (train, dev) so that one answer is never on both sides."""
+    train, dev = [], []
+    for row in rows:
+        bucket = int(text_key(row.text)[:8], 16) / 0xFFFFFFFF
+        (dev if bucket < share else train).append(row)
+    return train, dev
+
+
+def _signals(signals: Any) -> list[str]:
+    return [name for name, on in signals.items() if on] if isinstance(signals, dict) else list(signals)
+
+
+def _check_ids(rows: Sequence[LabelledRow], themes: Sequence[str]) -> None:
+    known = set(themes)
+    unknown = sorted({theme for row in rows for theme in (row.themes or set()) | set(row.theme_sentiments)} - known)
+    if unknown:
+        raise InputError(f"theme ids outside the taxonomy: {', '.join(unknown)}; add them to it or mend the labels")

@@ -1,0 +1,179 @@
+"""Trains the network: LoRA on the encoder and the heads, on rows that may each lack some labels."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nlp.tokens import TextTokenizer
+from training.batches import TokenRow, collate, plan, sequences
+from training.dataset import UNKNOWN, LabelledRow, Targets, targets
+from training.network import Network
+
+TASKS = ("themes", "moods", "sentiment", "justified", "signals")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to train; the defaults are what won on the development rows."""
+
+    epochs: int = 8
+    budget: int = 1024
+    longest: int = 192
+    adapter_rate: float = 4e-4
+    heads_rate: float = 1.5e-3
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    average: float = 0.998
+    smoothing: float = 0.0
+    positive_weight: float = 1.0
+    bf16: bool = True
+    seed: int = 7
+    weights: tuple[float, ...] = (1.0, 0.5, 0.5, 0.3, 0.3)
+
+
+class Average:
+    """An exponential moving average of the trained parameters: what is kept in the end."""
+
+    def __init__(self, network: Network, decay: float) -> None:
+        self.decay = decay
+        self.steps = 0
+        self.values = {name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad}
+
+    def update(self, network: Network) -> None:
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                self.values[name].lerp_(parameter.detach(), 1 - decay)
+
+    def swap(self, network: Network) -> None:
+        """Exchanges the averaged values with the network's own; twice restores."""
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                kept = parameter.detach().clone()
+                parameter.data.copy_(self.values[name])
+                self.values[name] = kept
+
+
+def train(
+    network: Network,
+    tokenizer: TextTokenizer,
+    themes: Sequence[str],
+    epochs: Callable[[int], list[LabelledRow]],
+    settings: Plan,
+    after_epoch: Callable[[int], None],
+    report: Callable[[str], None],
+) -> None:
+    """Trains `network` in place on `epochs(number)` rows each epoch; leaves the averaged weights in it."""
+    torch.manual_seed(settings.seed)
+    first = epochs(0)
+    total = settings.epochs * len(_batches(tokenizer, first, settings, 0)[1])
+    optimizer = torch.optim.AdamW(_groups(network, settings), betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / max(1, total), settings.warmup))
+    average = Average(network, settings.average)
+    for epoch in range(settings.epochs):
+        rows = first if epoch == 0 else epochs(epoch)
+        began, losses = time.monotonic(), []
+        sequences_, batches = _batches(tokenizer, rows, settings, settings.seed + epoch)
+        wanted = targets(rows, themes)
+        weights = np.array([row.weight for row in rows], np.float32)
+        network.train()
+        for number, batch in enumerate(batches):
+            loss = _step(network, sequences_, wanted, weights, batch, tokenizer.specials.pad, settings)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 1.0)
+            optimizer.step()
+            schedule.step()
+            average.update(network)
+            losses.append(loss.item())
+            if number % 50 == 49:
+                done = (number + 1) / len(batches)
+                left = (time.monotonic() - began) / done * (settings.epochs - epoch - done)
+                report(f"epoch {epoch + 1} {done:4.0%} loss {np.mean(losses[-50:]):.4f} left {left / 60:.1f} min")
+        average.swap(network)
+        after_epoch(epoch)
+        if epoch < settings.epochs - 1:
+            average.swap(network)
+
+
+@torch.inference_mode()
+def predict(network: Network, tokenizer: TextTokenizer, rows: Sequence[LabelledRow], settings: Plan) -> dict[str, np.ndarray]:
+    """Logits per task in row order, float32."""
+    network.eval()
+    seqs, batches = _batches(tokenizer, rows, settings, None)
+    out: dict[str, np.ndarray] = {}
+    for batch in batches:
+        ids, attention, own = collate([seqs[i] for i in batch], tokenizer.specials.pad)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=settings.bf16):
+            logits = network(ids, attention, own)
+        for task, values in logits.items():
+            if task not in out:
+                out[task] = np.zeros((len(rows), *values.shape[1:]), np.float32)
+            out[task][batch] = values.float().numpy()
+    return out
+
+
+def _batches(
+    tokenizer: TextTokenizer, rows: Sequence[LabelledRow], settings: Plan, seed: int | None
+) -> tuple[list[TokenRow], list[list[int]]]:
+    seqs = sequences(tokenizer, [row.text for row in rows], [row.question for row in rows], settings.longest)
+    return seqs, plan([len(seq.ids) for seq in seqs], settings.budget, seed)
+
+
+def _groups(network: Network, settings: Plan) -> list[dict]:
+    adapter = [p for p in network.encoder.parameters() if p.requires_grad]
+    heads = [p for p in network.heads.parameters() if p.requires_grad]
+    return [
+        {"params": adapter, "lr": settings.adapter_rate, "weight_decay": settings.weight_decay},
+        {"params": heads, "lr": settings.heads_rate, "weight_decay": settings.weight_decay},
+    ]
+
+
+def _rate(progress: float, warmup: float) -> float:
+    if progress < warmup:
+        return progress / warmup
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+
+
+def _step(network, seqs, wanted: Targets, weights: np.ndarray, batch: list[int], pad: int, settings: Plan) -> Tensor:
+    ids, attention, own = collate([seqs[i] for i in batch], pad)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=settings.bf16):
+        logits = network(ids, attention, own)
+    labels = {task: torch.from_numpy(getattr(wanted, task)[batch]) for task in TASKS}
+    return loss(logits, labels, torch.from_numpy(weights[batch]), settings)
+
+
+def loss(logits: dict[str, Tensor], labels: dict[str, Tensor], row_weights: Tensor, settings: Plan) -> Tensor:
+    """The sum over tasks of the mean over what is labelled; a batch where a task has no label adds nothing for it."""
+    parts = [
+        _binary(logits["themes"], labels["themes"], row_weights, settings) * 10,
+        _classes(logits["moods"], labels["moods"], settings),
+        _classes(logits["sentiment"], labels["sentiment"], settings),
+        _binary(logits["justified"][:, None], labels["justified"][:, None], row_weights, settings),
+        _binary(logits["signals"], labels["signals"], row_weights, settings) * 3,
+    ]
+    return sum(weight * part for weight, part in zip(settings.weights, parts, strict=True))
+
+
+def _binary(logits: Tensor, labels: Tensor, row_weights: Tensor, settings: Plan) -> Tensor:
+    known = labels != UNKNOWN
+    if not known.any():
+        return logits.sum() * 0
+    wanted = labels.float().clamp(min=0) * (1 - settings.smoothing) + settings.smoothing / 2
+    weight = torch.where(labels == 1, settings.positive_weight, 1.0) * known * row_weights[:, None]
+    raw = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    return (raw * weight).sum() / known.sum()
+
+
+def _classes(logits: Tensor, labels: Tensor, settings: Plan) -> Tensor:
+    known = labels != UNKNOWN
+    if not known.any():
+        return logits.sum() * 0
+    return functional.cross_entropy(logits[known], labels[known].long(), label_smoothing=settings.smoothing)
