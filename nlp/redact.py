@@ -63,7 +63,9 @@ class Redactor:
             matches = _with_urls(self._patterns.urls, text, matches)
         if any(cue in lowered for cue in self._patterns.names.cues):
             spans = find_names(self._patterns.names, text)
-            matches.extend(_Match("NAME", span.start, span.end, _NAMED, len(self._patterns.recognisers)) for span in spans)
+            matches.extend(
+                _Match("NAME", span.start, span.end, _NAMED, len(self._patterns.recognisers)) for span in spans
+            )
         return matches
 
     def _recognise(self, text: str, lowered: str, order: int, recogniser: Recogniser) -> Iterator[_Match]:
@@ -85,18 +87,18 @@ class Redactor:
         denied_at = self._denied_at(text, start)
         if recogniser.context is None:
             return False, denied_at >= 0
-        wanted_at = max((word.start() for word in recogniser.context.finditer(text, near, start)), default=-1)
+        wanted_at = max((word.end() for word in recogniser.context.finditer(text, near, start)), default=-1)
         if max(wanted_at, denied_at) >= 0:
-            return wanted_at > denied_at, denied_at > wanted_at
+            return wanted_at >= denied_at, denied_at > wanted_at
         line_end = text.find("\n", end)
         stop = min(end + window, line_end if line_end >= 0 else len(text))
         return recogniser.context.search(text, end, stop) is not None, False
 
     def _denied_at(self, text: str, start: int) -> int:
-        """Where the last word stands that makes what follows it, in its sentence, a thing's number; -1 if none does."""
+        """Where the last word ends that makes what follows it, in its sentence, a thing's number; -1 if none does."""
         near = max(0, start - self._patterns.deny_window)
         words = list(self._patterns.deny.finditer(text, near, start))
-        return words[-1].start() if words and not _SENTENCE_END.search(text, words[-1].end(), start) else -1
+        return words[-1].end() if words and not _SENTENCE_END.search(text, words[-1].end(), start) else -1
 
 
 def _checked_end(recogniser: Recogniser, candidate: str, start: int) -> int | None:
@@ -126,9 +128,7 @@ def _resolve(matches: list[_Match]) -> list[_Match]:
     return joined
 
 
-def _replace(
-    text: str, matches: list[_Match], earlier: tuple[Redaction, ...]
-) -> tuple[str, tuple[Redaction, ...]]:
+def _replace(text: str, matches: list[_Match], earlier: tuple[Redaction, ...]) -> tuple[str, tuple[Redaction, ...]]:
     """The text with placeholders in, and all placeholders so far at their new positions."""
     pieces: list[str] = []
     redactions: list[Redaction] = []

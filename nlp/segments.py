@@ -1,13 +1,15 @@
 """Where a verbatim is cut: sentences, and the clauses that a "but" sets against each other.
 
-Regular expressions instead of a sentence-splitting library: survey answers are typed on phones, without spaces after full
-stops, without capitals or with smileys for full stops, which trained and capital-based splitters take for one sentence.
+Regular expressions instead of a tokenizer with sentence rules: survey answers are typed on phones, without spaces after
+full stops, without capitals, with smileys for full stops, which such rules do not know; and loading a tokenizer's
+library takes longer than cutting ten thousand texts.
 """
 
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from nlp.types import Span
@@ -17,6 +19,12 @@ _MIN_WORDS = 2
 _EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u20e3]"
 _SMILE = rf"(?:{_EMOJI}|[:;=]-?[)(]+|\){{2,}}|\({{2,}})"
 _BULLETS = "•·▪●►✓✔✅❌➕➖"
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 _TOKEN = re.compile(
     rf"""
     (?P<line> \n)
@@ -37,35 +45,36 @@ _LIST_OPENS = re.compile(r"(?:^|\s)1[.)]\s")
 # Addresses of sites, mails and files hold full stops that end nothing; none worth keeping whole is longer than this.
 _ADDRESS_REACH = 80
 _ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
-_SUFFIXES = frozenset(
-    "app biz by co com cz de doc docx edu eu fr gov html info io it jpg js kz me net online org pdf php pl png ru shop "
-    "tv ua uk us xlsx рф укр".split()
+_SUFFIXES = _words(
+    "app biz by co com cz de doc docx edu eu fr gov html info io it jpg js kz me net online org pdf php "
+    "pl png ru shop tv ua uk us xlsx рф укр"
 )
 _VOWELS = frozenset("aeiouyąęóаеёиоуыэюяєії")
 # An abbreviation that introduces what follows never ends a sentence; one that closes a phrase does before a capital.
-_CYRILLIC_INTRODUCING = frozenset(
-    "акад вул буд г-н г-жа див доц ред зам ім инж кв корп наб обл оф пер пл пос поз пров просп проф рух ст стор стр т.е "
-    "т.к т.н т.зв т.ч тел тов ул фіг".split()
+_CYRILLIC_INTRODUCING = _words(
+    "акад вул буд г-н г-жа див доц ред зам ім инж кв корп наб обл оф пер пл пос поз пров просп проф рух "
+    "ст стор стр т.е т.к т.н т.зв т.ч тел тов ул фіг"
 )
 _INTRODUCING = {
-    "pl": frozenset(
-        "al apt art bł doc dr godz hab inż j.w jw m.in mec mgr min mr np nr os p.o pkt pl płk por prof pt ref rozdz sp św "
-        "st str tab tel tj tys tzn tzw ul wg zob zw".split()
+    "pl": _words(
+        "al apt art bł doc dr godz hab inż j.w jw m.in mec mgr min mr np nr os p.o pkt pl płk por prof pt ref "
+        "rozdz sp św st str tab tel tj tys tzn tzw ul wg zob zw"
     ),
     "uk": _CYRILLIC_INTRODUCING,
     "ru": _CYRILLIC_INTRODUCING,
-    "en": frozenset("approx dr e.g fig i.e incl mr mrs ms mt prof ref tel vs".split()),
+    "en": _words("approx dr e.g fig i.e incl mr mrs ms mt prof ref tel vs"),
 }
-_CLOSING = frozenset(
-    "br co corp dn egz est etc gr inc itd itp jr ltd mies mln mld ok r szt tyg zł "
-    "г год гр грн дол долл др коп крб л м мес мин міс млн млрд ін пр р руб сек см т тис тыс хв час чел шт".split()
+_CLOSING = _words(
+    "br co corp dn egz est etc gr inc itd itp jr ltd mies mln mld ok r szt tyg zł г год гр грн дол долл "
+    "др коп крб л м мес мин міс млн млрд ін пр р руб сек см т тис тыс хв час чел шт"
 )
 _HEADINGS = (
-    "plusy?|minusy?|zalety|wady|na plus|na minus|komentarz|podsumowanie|переваги|недоліки|плюси?|мінуси?|коментар|висновок|"
-    "достоинства|недостатки|плюсы?|минусы?|комментарий|итог|pros|cons|advantages|disadvantages|the good|the bad"
+    "plusy?|minusy?|zalety|wady|na plus|na minus|komentarz|podsumowanie|переваги|недоліки|плюси?|мінуси?|коментар|"
+    "висновок|достоинства|недостатки|плюсы?|минусы?|комментарий|итог|pros|cons|advantages|disadvantages|"
+    "the good|the bad"
 )
 _HEADING = re.compile(rf"(?<!\w)(?:{_HEADINGS})\s?[:–—]", re.IGNORECASE)
-# "+ quick - dear": signs are marks only where a plus opens a line or a phrase and a minus follows; else they are dashes.
+# "+ quick - dear": signs are marks only where a plus opens a line or phrase and a minus follows; else they are dashes.
 _PLUS_OPENS = re.compile(r"(?:^|[\n.!?,;:])[^\S\n]*\+\s?[^\W\d]")
 _SIGN = re.compile(r"(?:^|(?<=\s))[+–—-](?=\s?[^\W\d])")
 
@@ -83,7 +92,8 @@ def _contrast(sure: str, comma: str, correcting: str, negation: str, conceding: 
     break_before = r"(?:[,–—]\s*|(?<=\s)-\s+)"
     return _Contrast(
         re.compile(
-            rf"{break_before}(?P<comma>(?:{comma}|{correcting}|{sure})(?!\w))|\s(?P<sure>(?:{sure})(?!\w))", re.IGNORECASE
+            rf"{break_before}(?P<comma>(?:{comma}|{correcting}|{sure})(?!\w))|\s(?P<sure>(?:{sure})(?!\w))",
+            re.IGNORECASE,
         ),
         # "not warm, but cold" corrects one statement and is not cut.
         re.compile(rf"(?<!\w)(?:{negation})\s+(?:\S+\s+)?[^\s,]+\W+(?:{correcting})\Z", re.IGNORECASE),
@@ -238,7 +248,9 @@ class _Sentences:
             return following.isupper() and not glued if amount else last[0] == "я"
         if word in self.introducing:
             return False
-        if word in _CLOSING or "." in word or _VOWELS.isdisjoint(word):
+        if word in _CLOSING:
+            return following.isupper()
+        if "." in word or _VOWELS.isdisjoint(word):
             return following.isupper() and not glued
         after = _FIRST_WORD.match(self.text, last.end() + 1)
         return not glued or after is None or len(after[0]) >= _MIN_WORDS
@@ -261,7 +273,7 @@ def _opening_concessions(text: str, contrast: _Contrast, cuts: list[_Cut]) -> li
     """Cuts at the first comma of sentences that open with "although" and are not cut otherwise."""
     places = sorted({0, len(text), *(cut.at for cut in cuts)})
     found = []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         opening = start + len(text[start:end]) - len(text[start:end].lstrip())
         comma = text.find(",", opening, end) if contrast.concession.match(text, opening) else -1
         if comma >= 0:

@@ -1,6 +1,7 @@
 """The code frame: which themes there are, what they mean and how they nest."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,62 @@ from typing import Any
 
 from nlp.errors import PolicyError
 
-_KEYS = frozenset({"version", "groups", "themes"})
-_GROUP_KEYS = frozenset({"id", "label"})
-_THEME_KEYS = frozenset({"id", "label", "description", "parent", "examples"})
 # 32 bits tell apart the handful of frames that one workspace ever has.
 _HASH_LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of a policy file and the path to it; what is wrong with it is a PolicyError that names both."""
+
+    value: Any
+    source: str
+    path: str = ""
+
+    def wrong(self, problem: str) -> PolicyError:
+        return PolicyError(f"{self.source}: {self.path or 'the file'}: {problem}")
+
+    def check_keys(self, required: Sequence[Any], optional: Sequence[Any] = ()) -> None:
+        if not isinstance(self.value, Mapping):
+            raise self.wrong("must be a mapping")
+        known = (*required, *optional)
+        unknown = [str(key) for key in self.value if key not in known]
+        if unknown:
+            raise self.wrong(f"unknown key {', '.join(unknown)}; known: {', '.join(map(str, known))}")
+        missing = [str(key) for key in required if key not in self.value]
+        if missing:
+            raise self.wrong(f"{', '.join(missing)} is missing")
+
+    def has(self, key: str) -> bool:
+        return self.value.get(key) is not None
+
+    def at(self, key: Any) -> "Node":
+        return Node(self.value[key], self.source, f"{self.path}.{key}" if self.path else str(key))
+
+    def items(self) -> "tuple[Node, ...]":
+        if not isinstance(self.value, list | tuple) or not self.value:
+            raise self.wrong("must be a list that is not empty")
+        return tuple(Node(item, self.source, f"{self.path}[{index}]") for index, item in enumerate(self.value))
+
+    def number(self, low: float = -math.inf, high: float = math.inf) -> float:
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not low <= self.value <= high:
+            raise self.wrong(f"must be a number from {low:g} to {high:g}, is {self.value!r}")
+        return self.value
+
+    def text(self) -> str:
+        if not isinstance(self.value, str) or not self.value.strip():
+            raise self.wrong(f"must be a text that is not empty, is {self.value!r}")
+        return self.value.strip()
+
+    def one_of(self, known: Sequence[str]) -> str:
+        if self.value not in known:
+            raise self.wrong(f"must be one of {', '.join(known)}, is {self.value!r}")
+        return str(self.value)
+
+    def flag(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.wrong(f"must be true or false, is {self.value!r}")
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,38 +114,33 @@ class Taxonomy:
 
 def parse_taxonomy(data: Mapping[str, Any], source: str) -> Taxonomy:
     """A taxonomy from loaded YAML or JSON; PolicyError names `source` and the key that is wrong."""
-    frame = _mapping(data, source, "the file", _KEYS)
-    groups = tuple(_group(item, source, f"groups[{i}]") for i, item in enumerate(_list(frame, "groups", source, "")))
-    themes = tuple(_theme(item, source, f"themes[{i}]") for i, item in enumerate(_list(frame, "themes", source, "")))
-    if not themes:
-        raise PolicyError(f"{source}: themes: there are none; list at least one as {{id, label, description}}")
+    root = Node(data, source)
+    root.check_keys(("themes",), optional=("version", "groups"))
+    groups = tuple(_group(node) for node in root.at("groups").items()) if root.value.get("groups") else ()
+    themes = tuple(_theme(node) for node in root.at("themes").items())
     _check_ids(groups, themes, source)
     _check_parents(groups, themes, source)
-    return Taxonomy(_optional_text(frame, "version", source, "") or _version_of(frame), themes, groups)
+    return Taxonomy(root.at("version").text() if root.has("version") else _version_of(data), themes, groups)
 
 
-def _version_of(frame: Mapping[str, Any]) -> str:
-    content = json.dumps(frame, sort_keys=True)
+def _version_of(data: Mapping[str, Any]) -> str:
+    content = json.dumps(data, sort_keys=True)
     return f"custom-{sha256(content.encode()).hexdigest()[:_HASH_LENGTH]}"
 
 
-def _group(item: Any, source: str, where: str) -> Group:
-    entry = _mapping(item, source, where, _GROUP_KEYS)
-    return Group(_text(entry, "id", source, where), _text(entry, "label", source, where))
+def _group(node: Node) -> Group:
+    node.check_keys(("id", "label"))
+    return Group(node.at("id").text(), node.at("label").text())
 
 
-def _theme(item: Any, source: str, where: str) -> Theme:
-    entry = _mapping(item, source, where, _THEME_KEYS)
-    examples = _list(entry, "examples", source, where)
-    for index, example in enumerate(examples):
-        if not isinstance(example, str) or not example.strip():
-            raise PolicyError(f"{source}: {where}.examples[{index}]: must be a text; quote it if it reads as a number")
+def _theme(node: Node) -> Theme:
+    node.check_keys(("id", "label"), optional=("description", "parent", "examples"))
     return Theme(
-        id=_text(entry, "id", source, where),
-        label=_text(entry, "label", source, where),
-        description=_optional_text(entry, "description", source, where) or "",
-        parent=_optional_text(entry, "parent", source, where),
-        examples=tuple(examples),
+        id=node.at("id").text(),
+        label=node.at("label").text(),
+        description=node.at("description").text() if node.value.get("description") else "",
+        parent=node.at("parent").text() if node.has("parent") else None,
+        examples=tuple(item.text() for item in node.at("examples").items()) if node.value.get("examples") else (),
     )
 
 
@@ -115,37 +162,3 @@ def _check_parents(groups: Sequence[Group], themes: Sequence[Theme], source: str
                 raise PolicyError(f"{where}: {theme.id!r} is its own ancestor; cut the circle")
             seen.add(above)
             above = parents[above]
-
-
-def _mapping(item: Any, source: str, where: str, known: frozenset[str]) -> Mapping[str, Any]:
-    if not isinstance(item, Mapping):
-        raise PolicyError(f"{source}: {where}: must be a mapping with the keys {', '.join(sorted(known))}")
-    unknown = sorted(str(key) for key in item if key not in known)
-    if unknown:
-        raise PolicyError(f"{source}: {where}: unknown key {', '.join(unknown)}; known: {', '.join(sorted(known))}")
-    return item
-
-
-def _list(entry: Mapping[str, Any], key: str, source: str, where: str) -> list[Any]:
-    value = entry.get(key)
-    if value is None:
-        return []
-    if not isinstance(value, list | tuple):
-        raise PolicyError(f"{source}: {_path(where, key)}: must be a list, is {type(value).__name__}")
-    return list(value)
-
-
-def _text(entry: Mapping[str, Any], key: str, source: str, where: str) -> str:
-    value = entry.get(key)
-    if not isinstance(value, str) or not value.strip():
-        problem = "is missing" if value is None else "must be a text that is not empty"
-        raise PolicyError(f"{source}: {_path(where, key)}: {problem}")
-    return value.strip()
-
-
-def _optional_text(entry: Mapping[str, Any], key: str, source: str, where: str) -> str | None:
-    return _text(entry, key, source, where) if entry.get(key) not in (None, "") else None
-
-
-def _path(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key

@@ -17,6 +17,13 @@ from nlp.types import Classification, Failure, Response, Versions
 
 SHARE = 32
 """Texts taken from one request before the next has its turn, so that one text never waits for a list of a thousand."""
+MAX_REQUESTS = 64
+"""Requests that may wait: 64 callers are never refused, and however many more come, an accepted one waits for the
+running batch and its own, about twice what it takes with 64."""
+MAX_WAIT = 0.1
+"""Seconds: more requests may wait as long as they take no longer than this, as on a fast machine."""
+MAX_TEXTS = 10_000
+"""Texts that may wait in all: less than a minute's work of two good cores, well within the server's timeout."""
 RATE_WEIGHT = 0.2
 """Weight of the newest batch in the running average of texts per second."""
 FIRST_RATE = 50.0
@@ -75,13 +82,12 @@ class Batcher:
         executor: Executor,
         *,
         batch_size: int,
-        max_queue: int,
         on_batch: Callable[[int], None] = lambda size: None,
         on_depth: Callable[[int], None] = lambda depth: None,
         on_error: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         self._classifier, self._executor = classifier, executor
-        self._batch_size, self._max_queue = batch_size, max_queue
+        self._batch_size = batch_size
         self._on_batch, self._on_depth, self._on_error = on_batch, on_depth, on_error
         self._jobs: deque[_Job] = deque()
         self._queued = 0
@@ -102,14 +108,14 @@ class Batcher:
     async def submit(self, responses: Sequence[Response]) -> list[Classification]:
         """The classifications of these responses, in order.
 
-        Raises Overloaded where the queue would grow past its bound (an empty queue takes any request), Closed where
-        the server stops, Mismatch where the classifier lost an answer.
+        Raises Overloaded where too much waits already (an empty queue takes any request), Closed where the server
+        stops, Mismatch where the classifier lost an answer.
         """
         if self._closed:
             raise Closed
         if not responses:
             return []
-        if self._queued and self._queued + len(responses) > self._max_queue:
+        if self._is_full(len(responses)):
             raise Overloaded(max(1, math.ceil(self._queued / self._rate)))
         job = _Job(responses, asyncio.get_running_loop().create_future())
         self._jobs.append(job)
@@ -126,6 +132,10 @@ class Batcher:
         self._closed = True
         self._wake.set()
         await self._worker
+
+    def _is_full(self, size: int) -> bool:
+        crowded = len(self._jobs) >= MAX_REQUESTS and self._queued / self._rate > MAX_WAIT
+        return self._queued > 0 and (crowded or self._queued + size > MAX_TEXTS)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Protocol
 
-from nlp.types import Classification, Failure, Response, Versions
+from nlp.types import Classification, Failure
+from serving.batcher import Classifier
 from serving.rows import Row
 from serving.schemas import check
 
@@ -14,15 +14,6 @@ CHUNK = 256
 """Rows classified together: enough for full batches of like length, few enough for a progress bar that moves."""
 MAX_REPORTED = 20
 """Rows whose problem is printed; beyond that they are counted, and the output has each one."""
-
-
-class Classifier(Protocol):
-    """What turns responses into classifications, one for one, in order."""
-
-    @property
-    def versions(self) -> Versions: ...
-
-    def classify(self, responses: Sequence[Response]) -> list[Classification]: ...
 
 
 @dataclass(slots=True)

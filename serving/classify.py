@@ -101,9 +101,7 @@ def _check_media_type(sent: Sent) -> None:
     if not is_json or charset not in ("", "utf-8", "utf8"):
         raise problem(Code.UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json, in UTF-8")
     if sent.content_encoding.lower().strip() not in ("", "identity"):
-        raise problem(
-            Code.UNSUPPORTED_MEDIA_TYPE, "send the body without Content-Encoding", Accept_Encoding="identity"
-        )
+        raise problem(Code.UNSUPPORTED_MEDIA_TYPE, "send the body without Content-Encoding", Accept_Encoding="identity")
 
 
 def _no_constant(_: str) -> NoReturn:

@@ -13,7 +13,8 @@ from nlp.errors import HolosError, InputError, PolicyError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from serving.bulk import Classifier, Outcome
+    from serving.batcher import Classifier
+    from serving.bulk import Outcome
     from serving.mapping import ColumnMapping
     from serving.settings import Settings
     from serving.summary import Summary
@@ -37,7 +38,9 @@ ModelOption = Annotated[
 @app.command()
 def classify(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A .jsonl, .csv, .xlsx or .parquet file; - for stdin.")],
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A .jsonl, .csv, .xlsx or .parquet file; - for stdin.")
+    ],
     out: Annotated[
         list[Path] | None,
         typer.Option("--out", "-o", metavar="OUT", help="A .jsonl, .csv, .xlsx or .parquet file; may be repeated."),
@@ -65,7 +68,7 @@ def classify(
         columns = load_mapping(mapping) if mapping else ColumnMapping()
         load: Callable[[Settings], Classifier] = context.obj or load_classifier
         found = Summary()
-        outcome = _run(load(settings), source, columns, paths, found)
+        outcome = _run(lambda: load(settings), source, columns, paths, found)
         if summary:
             _show(found)
         if outcome.failed:
@@ -132,15 +135,14 @@ def load_classifier(settings: "Settings") -> "Classifier":
         raise InputError(f"model folder {settings.model_dir} does not exist; train one or leave --model out")
     from nlp.artifact import load_pipeline
 
-    return load_pipeline(
-        settings.model_dir, settings.data_dir, settings.cache_dir, precision=settings.precision
-    )
+    return load_pipeline(settings.model_dir, settings.data_dir, settings.cache_dir, precision=settings.precision)
 
 
 def _run(
-    classifier: "Classifier", source: str, columns: "ColumnMapping", paths: list[Path], found: "Summary"
+    load: Callable[[], "Classifier"], source: str, columns: "ColumnMapping", paths: list[Path], found: "Summary"
 ) -> "Outcome":
     from datetime import UTC, datetime
+    from itertools import chain, islice
 
     from serving.bulk import classify_file
     from serving.files import read_rows
@@ -163,7 +165,10 @@ def _run(
             for place in places:
                 place.add(row, answer)
 
-        outcome = classify_file(classifier, read_rows(source, columns, log), datetime.now(UTC), keep, say, advance)
+        rows = read_rows(source, columns, log)
+        # a file that cannot be read is said before anyone waits for the model
+        first = list(islice(rows, 1))
+        outcome = classify_file(load(), chain(first, rows), datetime.now(UTC), keep, say, advance)
         progress.update(task, total=outcome.rows)
         if outcome.unreadable or outcome.refused:
             bad = outcome.unreadable + outcome.refused
@@ -211,9 +216,10 @@ def _training(command: str, **arguments: Any) -> None:
             raise InputError(f"{arguments['data']} does not exist or is not a file; give labelled rows with --data")
         try:
             from training import cli
+
+            getattr(cli, command)(**arguments, data_dir=settings.data_dir, cache_dir=settings.cache_dir)
         except ModuleNotFoundError as error:
             raise HolosError(f"{command} needs {error.name}; install it with: pip install 'holos[train]'") from None
-        getattr(cli, command)(**arguments, data_dir=settings.data_dir, cache_dir=settings.cache_dir)
 
 
 @contextmanager

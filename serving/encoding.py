@@ -32,6 +32,7 @@ _MAGIC = {
     b"\x1f\x8b": "a gzip archive; unpack it first",
 }
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\f\x1a\x1b")
+_STRAY_CONTROLS = 8
 _BINARY_SHARE = 0.02
 """Control characters in a text: a stray one is dirt, one in fifty is another kind of file."""
 _TEXT_SHARE = 0.95
@@ -71,7 +72,7 @@ def refuse_binary(head: bytes, source: str) -> None:
             raise InputError(f"{source} is not text but {what}; its ending should say what it is")
     if head.startswith(tuple(mark for mark, _ in _BOMS[1:])) or (b"\x00" in head and _bare_utf16(head)):
         return
-    if sum(head.count(code) for code in _CONTROLS) > _BINARY_SHARE * len(head):
+    if sum(head.count(code) for code in _CONTROLS) > max(_STRAY_CONTROLS, _BINARY_SHARE * len(head)):
         raise InputError(f"{source} is a binary file, not text; give CSV, JSON Lines, XLSX or Parquet")
 
 

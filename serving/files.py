@@ -1,6 +1,7 @@
 """Reading files of responses row by row: CSV, XLSX, Parquet and JSON Lines, with what is wrong said by row."""
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -64,14 +65,12 @@ def _json_file(path: Path, mapping: ColumnMapping, log: ReadLog) -> Iterator[Row
 def _json_rows(stream: BinaryIO, source: str, mapping: ColumnMapping, log: ReadLog) -> Iterator[Row]:
     plan = json_plan(mapping)
     known = set(plan.columns.values())
-    lines = _bounded_lines(stream)
-    first = next(lines, b"")
-    refuse_binary((first or b"{")[:SAMPLE], source)
-    if first and first.startswith((b"\xff\xfe", b"\xfe\xff")):
+    lines = ((number, line) for number, line in enumerate(_bounded_lines(stream), 1) if line is None or line.strip())
+    first = next(lines, (0, b""))
+    refuse_binary((b"{" if first[1] is None else first[1])[:SAMPLE], source)
+    if first[1] and first[1].startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{source} is UTF-16; JSON Lines are UTF-8, save it so")
-    for number, line in enumerate(chain([first], lines), start=1):
-        if line is not None and not line.strip():
-            continue
+    for number, line in chain([first], lines):
         found = _parse_line(line)
         if isinstance(found, Failure):
             yield Row(number, None, found, {}, plan)
@@ -98,13 +97,19 @@ def _parse_line(line: bytes | None) -> dict[str, Any] | Failure:
 
 def _xlsx_rows(path: Path, mapping: ColumnMapping, log: ReadLog) -> Iterator[Row]:
     import fastexcel
+    import polars as pl
 
+    # it warns of columns whose cells differ in type, which are read all the same
+    logging.getLogger("fastexcel").setLevel(logging.ERROR)
     with _foreign(path, "an Excel workbook"):
         workbook = fastexcel.read_excel(path)
         names = workbook.sheet_names
         frame = workbook.load_sheet(0, schema_sample_rows=None).to_polars()
     if len(names) > 1:
         log.once("sheets", f"{path}: the sheet {names[0]!r} was read, {len(names) - 1} more were not")
+    # rows that only carry formatting follow the last one that was filled in
+    filled = frame.select(~pl.all_horizontal(pl.all().is_null())).to_series().arg_true() if frame.width else []
+    frame = frame.head(int(filled[-1]) + 1 if len(filled) else 0)
     yield from _frame_rows(path, [frame], frame.columns, frame.height, mapping, log)
 
 

@@ -1,6 +1,6 @@
 """One classification as the cells of one row, beside the row's own columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -54,7 +54,7 @@ def flatten(answer: Classification) -> dict[str, Cell]:
     said = answer.to_dict()
     sentiment, language = said.get("sentiment", {}), said.get("language", {})
     justification = said.get("justification", {})
-    themes = said.get("themes", [])
+    themes, signals = said.get("themes"), said.get("signals")
     values = (
         said["id"],
         said["status"],
@@ -62,14 +62,14 @@ def flatten(answer: Classification) -> dict[str, Cell]:
         language.get("code"),
         language.get("confidence"),
         said.get("text"),
-        LISTED.join(theme["id"] for theme in themes),
-        LISTED.join(f"{theme['id']}={theme['sentiment']['label']}" for theme in themes),
+        _joined(themes, "{id}"),
+        _joined(themes, "{id}={sentiment[label]}"),
         sentiment.get("label"),
         sentiment.get("confidence"),
         sentiment.get("score"),
         justification.get("justified"),
         justification.get("kind"),
-        LISTED.join(said.get("signals", [])),
+        None if signals is None else LISTED.join(signals),
         said.get("group"),
         said.get("priority"),
         said.get("priority_reason"),
@@ -79,3 +79,7 @@ def flatten(answer: Classification) -> dict[str, Cell]:
         answer.versions.policy,
     )
     return dict(zip(RESULTS, values, strict=True))
+
+
+def _joined(themes: Sequence[Mapping[str, Any]] | None, pattern: str) -> str | None:
+    return None if themes is None else LISTED.join(pattern.format(**theme) for theme in themes)

@@ -25,7 +25,9 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         _forget_dead_workers()
-        self.requests = Counter("holos_http_requests", "Requests answered", ["method", "route", "status"], registry=registry)
+        self.requests = Counter(
+            "holos_http_requests", "Requests answered", ["method", "route", "status"], registry=registry
+        )
         self.latency = Histogram(
             "holos_http_request_seconds",
             "Time from request to answer",

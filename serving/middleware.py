@@ -163,9 +163,7 @@ async def _send_replacement(exchange: _Exchange, headers: MutableHeaders, send: 
     await response(exchange.scope, _nothing, send)
 
 
-async def _send_problem(
-    exchange: _Exchange, error: ProblemError, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def _send_problem(exchange: _Exchange, error: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
     if exchange.status == 0:
         await error.problem.to_response()(scope, receive, send)
 

@@ -138,7 +138,7 @@ _REQUEST_ID: Schema = {
     "name": "X-Request-ID",
     "in": "header",
     "required": False,
-    "description": "An id of the sender's, 1 to 128 letters, digits, dots, dashes or underscores; anything else is replaced",
+    "description": "The sender's own id, 1 to 128 of A-Z a-z 0-9 . _ -; anything else is replaced",
     "schema": {"type": "string"},
 }
 _HEADERS: Schema = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp.types import Failure
+from serving.cells import label
 from serving.mapping import ColumnMapping, Plan, assemble, listed, table_plan
 from serving.schemas import ResponseIn, clean
 
@@ -27,8 +28,8 @@ class Row:
     def id(self) -> str:
         """The sender's id where there is one, else the row's number."""
         value = self.raw.get(self.plan.columns.get("id", ""))
-        known = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
-        return clean(str(value)) if known else f"row-{self.number}"
+        known = isinstance(value, str | int | float) and not isinstance(value, bool)
+        return (clean(label(value)).strip() if known else "") or f"row-{self.number}"
 
 
 @dataclass(slots=True)

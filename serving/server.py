@@ -23,7 +23,7 @@ def serve(settings: Settings, host: str, port: int, workers: int, target: str = 
         raise ModelError(f"there is no model folder at {settings.model_dir}; train one or name another (--model)")
     address = resolve(host)
     port = free_port(address, port)
-    os.environ.update(environment(settings))
+    os.environ.update(environment(settings, workers))
     _make_importable()
     # imported here: bentoml takes a second to import and reads its environment when it does
     from serving.service import run
@@ -34,13 +34,17 @@ def serve(settings: Settings, host: str, port: int, workers: int, target: str = 
     run(target, address, port, workers)
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """What the worker processes start with: these settings, no telemetry, no banner of BentoML's."""
+def environment(settings: Settings, workers: int) -> dict[str, str]:
+    """What the worker processes start with: these settings, their share of the cores, no telemetry, no banner."""
     values = {name: getattr(settings, name) for name in Settings.model_fields}
     given = {PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
     for name in ("model_dir", "data_dir", "cache_dir", "datasets"):
         if values[name] is not None:
             given[PREFIX + name.upper()] = str(Path(values[name]).resolve())
+    if workers > 1:
+        # each worker taking all cores would leave them waiting for one another
+        share = str(settings.threads or max(1, len(os.sched_getaffinity(0)) // workers))
+        given |= {PREFIX + "THREADS": share, "OMP_NUM_THREADS": share}
     return {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_QUIET": "True", **given}
 
 

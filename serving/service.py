@@ -8,23 +8,23 @@ from typing import Any
 # before bentoml is imported anywhere: it counts imports as well
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 
-import bentoml  # noqa: E402
-from starlette.requests import Request  # noqa: E402
-from starlette.responses import Response  # noqa: E402
-from starlette.types import ASGIApp  # noqa: E402
+import bentoml
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
-from nlp import artifact  # noqa: E402
-from serving import logs  # noqa: E402
-from serving.app import create_app, route_namer  # noqa: E402
-from serving.batcher import Classifier  # noqa: E402
-from serving.classify import Sent, classify  # noqa: E402
-from serving.engine import Engine  # noqa: E402
-from serving.metrics import Metrics  # noqa: E402
-from serving.middleware import Border  # noqa: E402
-from serving.openapi import CLASSIFY  # noqa: E402
-from serving.problems import ProblemError  # noqa: E402
-from serving.schemas import ResponseIn  # noqa: E402
-from serving.settings import Settings, load_settings  # noqa: E402
+from nlp import artifact
+from serving import logs
+from serving.app import create_app, route_namer
+from serving.batcher import Classifier
+from serving.classify import Sent, classify
+from serving.engine import Engine
+from serving.metrics import Metrics
+from serving.middleware import Border
+from serving.openapi import CLASSIFY
+from serving.problems import ProblemError
+from serving.schemas import ResponseIn
+from serving.settings import Settings, load_settings
 
 TIMEOUT_SECONDS = 300
 """Four MiB of text on a slow processor take minutes; BentoML cancels and answers 504 after this."""
@@ -35,7 +35,13 @@ HIDDEN = ("/static_content", "/assets")
 
 def load_classifier(settings: Settings) -> Classifier:
     """The pipeline of the model folder in use."""
-    return artifact.load_pipeline(settings.model_dir, settings.data_dir, settings.cache_dir, precision=settings.precision)
+    return artifact.load_pipeline(
+        settings.model_dir,
+        settings.data_dir,
+        settings.cache_dir,
+        precision=settings.precision,
+        threads=settings.threads,
+    )
 
 
 load: Callable[[Settings], Classifier] = load_classifier

@@ -71,15 +71,17 @@ class Summary:
         if self.themes:
             parts.append(self._themes())
         count = self.priorities[1]
-        parts.append(Text(f"To call first: {count}" + (f", here are {len(self.first)}" if count > len(self.first) else "")))
+        parts.append(
+            Text(f"To call first: {count}" + (f", here are {len(self.first)}" if count > len(self.first) else ""))
+        )
         if self.first:
             parts.append(_call_first(self.first))
         return parts
 
     def _themes(self) -> Table:
-        table = Table("Theme", Text("Responses", justify="right"), *(Text(mood, justify="right") for mood in MOODS))
-        for column in table.columns[1:]:
-            column.justify = "right"
+        table = Table("Theme")
+        for name in ("Responses", *MOODS):
+            table.add_column(name, justify="right")
         for theme, count in sorted(self.themes.items(), key=lambda item: (-item[1], item[0]))[:MAX_THEMES]:
             split = (str(self.theme_sentiments[theme, mood] or "") for mood in MOODS)
             table.add_row(Text(theme), str(count), *split)

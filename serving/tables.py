@@ -26,7 +26,7 @@ from serving.schemas import clean
 TABLES = (".csv", ".xlsx", ".parquet")
 EXCEL_ROWS, EXCEL_COLUMNS, EXCEL_CELL = 1_048_575, 16_384, 32_767
 """What one sheet holds below its header, and the characters of one cell."""
-FRAME_ROWS = 50_000
+FRAME_ROWS = 10_000
 """Rows turned into Parquet columns together."""
 INT64 = 2**63
 
@@ -34,6 +34,7 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?", re.ASCII)
 _NOT_XML = re.compile("[\ufffe\uffff]")
 _COLUMN_WIDTH, _TEXT_WIDTH = 18, 70
+
 
 class Output(Protocol):
     """A place for results: `add` row by row, then `finish` and `publish`, or `discard` when the work failed."""
@@ -199,7 +200,9 @@ def _write_xlsx(path: Path, names: list[str], rows: Iterator[dict[str, Cell]]) -
     import xlsxwriter
 
     if len(names) > EXCEL_COLUMNS:
-        raise InputError(f"{path}: a sheet holds {EXCEL_COLUMNS} columns and there are {len(names)}; write .csv instead")
+        raise InputError(
+            f"{path}: a sheet holds {EXCEL_COLUMNS} columns and there are {len(names)}; write .csv instead"
+        )
     # one row at a time in memory; text stays text, whatever it begins with
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(str(path), {**options, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
@@ -239,6 +242,8 @@ def _cell(value: Any) -> Cell:
         return value if abs(value) < float("inf") else None
     if isinstance(value, str):
         return clean(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     if isinstance(value, dict | list):
         return clean(json.dumps(value, ensure_ascii=False, default=str))
     return clean(str(value))

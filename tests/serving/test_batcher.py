@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fake_service import FakeClassifier, answer
+from fakes import FakeClassifier, answer
 
 from nlp.types import Classification, Response
-from serving.batcher import SHARE, Batcher, Closed, Mismatch, Overloaded
+from serving.batcher import MAX_REQUESTS, MAX_TEXTS, SHARE, Batcher, Closed, Mismatch, Overloaded
 
 
 def responses(prefix: str, count: int) -> list[Response]:
@@ -23,19 +23,23 @@ class Gated(FakeClassifier):
         super().__init__(0, 0)
         self.gate = threading.Event()
         self.seen: list[str] = []
+        self.started = 0
 
     def classify(self, given: Sequence[Response]) -> list[Classification]:
+        self.started += 1
         assert self.gate.wait(5)
         self.seen.extend(response.id for response in given)
         return super().classify(given)
 
 
 def run(
-    scenario: Callable[[Batcher], Awaitable[None]], classifier: FakeClassifier, batch_size: int = 8, max_queue: int = 500
+    scenario: Callable[[Batcher], Awaitable[None]],
+    classifier: FakeClassifier,
+    batch_size: int = 8,
 ) -> None:
     async def body() -> None:
         with ThreadPoolExecutor(1) as thread:
-            batcher = Batcher(classifier, thread, batch_size=batch_size, max_queue=max_queue)
+            batcher = Batcher(classifier, thread, batch_size=batch_size)
             try:
                 async with asyncio.timeout(10):
                     await scenario(batcher)
@@ -96,7 +100,7 @@ def test_a_text_that_raises_fails_alone() -> None:
 
     async def scenario(batcher: Batcher) -> None:
         first = asyncio.create_task(batcher.submit(responses("first", 1)))
-        await until(lambda: batcher.depth == 0)
+        await until(lambda: classifier.started == 1)
         bad = asyncio.create_task(batcher.submit([Response("bad", "explode")]))
         good = [asyncio.create_task(batcher.submit(responses(f"good{number}", 1))) for number in range(5)]
         await until(lambda: batcher.depth == 6)
@@ -143,7 +147,7 @@ def test_a_caller_that_leaves_takes_its_texts_out_of_the_queue() -> None:
 
     async def scenario(batcher: Batcher) -> None:
         first = asyncio.create_task(batcher.submit(responses("first", 1)))
-        await until(lambda: batcher.depth == 0)
+        await until(lambda: classifier.started == 1)
         leaving = asyncio.create_task(batcher.submit(responses("leaving", 4)))
         staying = asyncio.create_task(batcher.submit(responses("staying", 1)))
         await until(lambda: batcher.depth == 5)
@@ -161,7 +165,7 @@ def test_a_caller_that_leaves_while_its_batch_runs_disturbs_nobody() -> None:
 
     async def scenario(batcher: Batcher) -> None:
         leaving = asyncio.create_task(batcher.submit(responses("leaving", 3)))
-        await until(lambda: batcher.depth == 0)
+        await until(lambda: classifier.started == 1)
         staying = asyncio.create_task(batcher.submit(responses("staying", 2)))
         await until(lambda: batcher.depth == 2)
         leaving.cancel()
@@ -171,22 +175,54 @@ def test_a_caller_that_leaves_while_its_batch_runs_disturbs_nobody() -> None:
     run(scenario, classifier)
 
 
-def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
+@pytest.mark.parametrize(("count", "size"), [(MAX_REQUESTS, 1), (MAX_TEXTS // 1000, 1000)])
+def test_a_full_queue_refuses_and_says_when_to_come_back(count: int, size: int) -> None:
     classifier = Gated()
 
     async def scenario(batcher: Batcher) -> None:
         running = asyncio.create_task(batcher.submit(responses("running", 1)))
-        await until(lambda: batcher.depth == 0)
-        large = asyncio.create_task(batcher.submit(responses("large", 30)))
-        await until(lambda: batcher.depth == 30)
+        await until(lambda: classifier.started == 1)
+        waiting = [asyncio.create_task(batcher.submit(responses(f"c{number}", size))) for number in range(count)]
+        await until(lambda: batcher.depth == count * size)
         with pytest.raises(Overloaded) as refused:
             await batcher.submit(responses("late", 1))
         assert refused.value.retry_after >= 1
         classifier.gate.set()
-        assert len(await running) == 1 and len(await large) == 30
+        assert [len(answers) for answers in await asyncio.gather(running, *waiting)] == [1] + [size] * count
         assert len(await batcher.submit(responses("later", 1))) == 1
 
-    run(scenario, classifier, max_queue=20)
+    run(scenario, classifier, batch_size=512)
+
+
+def test_under_ten_times_the_load_who_is_accepted_waits_at_most_about_twice_as_long() -> None:
+    async def times(batcher: Batcher, callers: int) -> tuple[list[float], int]:
+        loop, taken, refused = asyncio.get_running_loop(), list[float](), 0
+        end = loop.time() + 1
+
+        async def caller(name: int) -> None:
+            nonlocal refused
+            while loop.time() < end:
+                started = loop.time()
+                try:
+                    await batcher.submit(responses(f"c{name}", 1))
+                    taken.append(loop.time() - started)
+                except Overloaded:
+                    refused += 1
+                    await asyncio.sleep(0.1)
+
+        await asyncio.gather(*(caller(name) for name in range(callers)))
+        return sorted(taken), refused
+
+    async def scenario(batcher: Batcher) -> None:
+        usual, none = await times(batcher, 64)
+        assert none == 0
+        crowded, refused = await times(batcher, 640)
+        assert refused > 0
+        # goal: twice; a shared test machine gets half as much again
+        assert crowded[int(0.99 * len(crowded))] <= 3 * usual[int(0.99 * len(usual))]
+
+    # 500 texts a second, as on two good cores
+    run(scenario, FakeClassifier(0.004, 0.002), batch_size=128)
 
 
 def test_closing_finishes_what_was_accepted_and_takes_no_more() -> None:

