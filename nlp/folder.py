@@ -32,7 +32,10 @@ class EncoderRef:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """A sentence a loaded model must read as it did when it was made, before it may answer anybody."""
+    """A sentence a loaded model must read as it did when it was made, before it may answer anybody.
+
+    `themes` are those it was sure of: another processor's arithmetic may move what is close to a threshold.
+    """
 
     text: str
     themes: tuple[str, ...]
@@ -63,7 +66,7 @@ def save_model(model: ModelFolder, folder: Path) -> None:
             save_file(dict(model.adapter), fresh / ADAPTER_FILE)
         text = json.dumps(_description(model), ensure_ascii=False, indent=1)
         (fresh / MODEL_FILE).write_text(text + "\n", encoding="utf-8")
-        fresh.chmod(0o755)
+        _open_to_readers(fresh)
         _put(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -119,6 +122,13 @@ def _plain(value: Any) -> Any:
 
 def _calibration(data: Mapping[str, Any]) -> Calibration:
     return Calibration(**{k: np.array(v, np.float32) if isinstance(v, list) else v for k, v in data.items()})
+
+
+def _open_to_readers(folder: Path) -> None:
+    """Lets other users read it: temporary folders and safetensors files are made for their owner alone."""
+    folder.chmod(0o755)
+    for path in folder.iterdir():
+        path.chmod(0o644)
 
 
 def _put(fresh: Path, folder: Path) -> None:

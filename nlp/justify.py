@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nlp.taxonomy import Node
+from nlp.nodes import Node
 
 # Fewest neighbouring keys that count as a run of the fingers; fewest letters of a word made of runs ("мить" is a word).
 _RUN = 3

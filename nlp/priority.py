@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from nlp.taxonomy import Node
+from nlp.nodes import Node
 from nlp.types import MOODS, SIGNALS, Justification, Ranking, Response, Scale, Sentiment, ThemeTag
 
 METRICS = ("nps", "csat", "ces", "rating", "custom")

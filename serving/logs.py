@@ -19,9 +19,22 @@ _LOGGERS = {"bentoml": "WARNING", "uvicorn.error": "WARNING", "circus": "WARNING
 """BentoML's lines about requests are switched off; `request` events of the middleware replace them."""
 
 
+class _Stderr(logging.StreamHandler[Any]):
+    """Writes to what standard error is at that moment, so that a redirection is followed."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+
 def configure() -> None:
     """Sends structlog's and everybody else's records through one handler on standard error."""
-    shared = [
+    # a record that cannot be written would be printed with the whole exception, message included
+    logging.raiseExceptions = False
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -44,7 +57,7 @@ def configure() -> None:
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"holos": formatter},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "holos"}},
+            "handlers": {"stderr": {"()": _Stderr, "formatter": "holos"}},
             "loggers": {name: {"level": level, "handlers": [], "propagate": True} for name, level in _LOGGERS.items()}
             | {"holos": {"level": "INFO"}},
             "root": {"level": "WARNING", "handlers": ["stderr"]},

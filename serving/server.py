@@ -43,9 +43,16 @@ def environment(settings: Settings, workers: int) -> dict[str, str]:
             given[PREFIX + name.upper()] = str(Path(values[name]).resolve())
     if workers > 1:
         # each worker taking all cores would leave them waiting for one another
-        share = str(settings.threads or max(1, len(os.sched_getaffinity(0)) // workers))
+        share = str(settings.threads or max(1, cores() // workers))
         given |= {PREFIX + "THREADS": share, "OMP_NUM_THREADS": share}
     return {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_QUIET": "True", **given}
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def resolve(host: str) -> str:

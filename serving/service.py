@@ -138,7 +138,7 @@ def run(target: str, host: str, port: int, workers: int) -> None:
     """Serves `target` ("module:Name") in production mode until SIGTERM or SIGINT."""
     from bentoml._internal.configuration.containers import BentoMLContainer
 
-    service = bentoml.load(target)
+    service: Any = bentoml.load(target)
     service.config["workers"] = workers
     with tempfile.TemporaryDirectory(prefix="holos-metrics-") as folder:
         # BentoML's default is one folder for every server of a user, emptied by each start

@@ -42,7 +42,7 @@ def export_hub(
     from training.export import export_whole
 
     if adapter:
-        _merge(loaded.model, adapter)
+        put_adapter(loaded.model, adapter)
     graph, weights = export_whole(loaded.model)
     try:
         with building(cache_dir) as aside:
@@ -112,8 +112,8 @@ def _specials(name: str, tokenizer: Any) -> Specials:
     )
 
 
-def _merge(model: Any, adapter: Mapping[str, np.ndarray]) -> None:
-    """Puts the adapter into the weights: the same arithmetic as for the bundled encoder."""
+def put_adapter(model: Any, adapter: Mapping[str, np.ndarray]) -> None:
+    """Puts an adapter into the weights of a torch encoder, by the same arithmetic as into the bundled one."""
     import torch
 
     from nlp.graph import merge

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from serving import logs
 from serving.metrics import Metrics
 from serving.middleware import Border
 from serving.problems import MAX_INVALID_PARAMS, MEDIA_TYPE, STATUS, Code, install, problem, validation_failed
@@ -115,6 +116,7 @@ def test_a_wrong_parameter_is_named_and_not_quoted(client: TestClient) -> None:
 def test_a_crash_is_logged_with_its_place_and_without_its_message(
     client: TestClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    logs.configure()
     client.get("/crash")
     logged = capsys.readouterr()
     assert "ValueError" in logged.out + logged.err and "crash" in logged.out + logged.err
@@ -160,7 +162,7 @@ def test_a_body_above_the_limit_is_refused(client: TestClient, chunked: bool) ->
     assert answer.headers["connection"] == "close"
 
 
-def exchange(app: Any, messages: AsyncIterator[Message]) -> list[Message]:
+def exchange(app: Any, messages: AsyncIterator[Message], length: int | None = None) -> list[Message]:
     """What an app sends when it receives exactly these messages."""
     sent: list[Message] = []
 
@@ -170,7 +172,15 @@ def exchange(app: Any, messages: AsyncIterator[Message]) -> list[Message]:
     async def receive() -> Message:
         return await anext(messages)
 
-    scope = {"type": "http", "method": "POST", "path": "/echo", "headers": [], "query_string": b"", "root_path": ""}
+    headers = [] if length is None else [(b"content-length", str(length).encode())]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/echo",
+        "headers": headers,
+        "query_string": b"",
+        "root_path": "",
+    }
     asyncio.run(app(scope, receive, send))
     return sent
 
@@ -183,6 +193,14 @@ def test_a_declared_length_does_not_replace_counting() -> None:
 
     sent = exchange(bordered(make_app()), lying())
     assert sent[0]["status"] == 413
+
+
+def test_a_declared_length_above_the_limit_is_refused_unread() -> None:
+    async def unread() -> AsyncIterator[Message]:
+        pytest.fail("read a body that is too large by its own word")
+        yield {}
+
+    assert exchange(bordered(make_app()), unread(), length=LIMIT + 1)[0]["status"] == 413
 
 
 def test_a_sender_that_stalls_is_given_up() -> None:

