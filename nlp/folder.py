@@ -81,7 +81,9 @@ def load_model(folder: Path) -> ModelFolder:
     except FileNotFoundError as error:
         raise ModelError(f"{folder} is no model folder, {Path(error.filename or '').name} is missing") from None
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise ModelError(f"{folder}: the model cannot be read ({type(error).__name__}); train or install it again") from None
+        raise ModelError(
+            f"{folder}: the model cannot be read ({type(error).__name__}); train or install it again"
+        ) from None
     if data.get("format") != FORMAT:
         raise ModelError(f"{folder}: model format {data.get('format')}, this Holos reads {FORMAT}; update Holos")
     encoder = EncoderRef(**data["encoder"])
@@ -117,7 +119,7 @@ def _description(model: ModelFolder) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return [round(float(x), 6) for x in value] if isinstance(value, np.ndarray) else value
+    return np.round(value.astype(float), 6).tolist() if isinstance(value, np.ndarray) else value
 
 
 def _calibration(data: Mapping[str, Any]) -> Calibration:
@@ -132,7 +134,7 @@ def _open_to_readers(folder: Path) -> None:
 
 
 def _put(fresh: Path, folder: Path) -> None:
-    """Moves a finished folder into place, keeping files of the old one that the new one does not have (a model card)."""
+    """Moves a finished folder into place, keeping files that only the old one has (a model card)."""
     if not folder.exists():
         fresh.rename(folder)
         return

@@ -15,8 +15,8 @@ IDS = "ids"  # the first input of a graph that has its word table inside
 WEIGHTS_FILE = "weights.bin"  # what the graph's references point to, beside the graph
 WORD_TABLE = "embeddings.word_embeddings.weight"  # never part of the graph: looked up outside
 
-# Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, TensorProto.{dims,data_type,name,external_data},
-# StringStringEntryProto.{key,value}.
+# Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, TensorProto.{dims,data_type,name,
+# external_data}, StringStringEntryProto.{key,value}.
 _GRAPH, _INITIALIZER = 7, 5
 _DIMS, _TYPE, _NAME, _EXTERNAL = 1, 2, 8, 13
 _KEY, _VALUE = 1, 2

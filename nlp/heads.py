@@ -52,6 +52,8 @@ class Calibration:
     theme_* and signal_* are float32 (themes,) and (signals,); thresholds are on calibrated probabilities.
     `mood_weight` says how much the verbatim's sentiment speaks for a theme's mood when it is the only theme, and
     `fallback` is the probability at which the best theme is taken although none cleared its threshold.
+    `score_table` float32 (bins, 4) holds log P(mood | score) / P(mood) for scores from the lowest to the highest, and
+    `score_weight` how far it may tip the sentiment where the words leave room.
     """
 
     theme_scale: np.ndarray
@@ -67,6 +69,8 @@ class Calibration:
     mood_weight: float
     mood_weight_many: float
     fallback: float
+    score_table: np.ndarray | None = None
+    score_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,11 @@ class Heads:
         self.calibration = calibration
         self.themes = themes
 
-    def read(self, tokens: np.ndarray, membership: np.ndarray) -> Reading:
-        """tokens float32 (n, d), membership float32 (n, spans) with one 1 a row -> a Reading."""
+    def read(self, tokens: np.ndarray, membership: np.ndarray, position: float | None = None) -> Reading:
+        """tokens float32 (n, d), membership float32 (n, spans) with one 1 a row -> a Reading.
+
+        `position` in [0, 1] is where the score given with the text stands on its scale.
+        """
         weights, fit = self.weights, self.calibration
         attention = softmax(tokens @ weights.query.T, axis=0)  # (n, labels + 1)
         pooled = attention.T @ tokens
@@ -106,7 +113,7 @@ class Heads:
         return Reading(
             themes=sigmoid(fit.theme_scale * themes + fit.theme_shift),
             moods=softmax(mood_logits / fit.mood_temperature, axis=1),
-            sentiment=softmax(sentiment_logits / fit.sentiment_temperature),
+            sentiment=tip(softmax(sentiment_logits / fit.sentiment_temperature), fit, position),
             justified=float(sigmoid(fit.justified_scale * logits[-1] + fit.justified_shift)),
             signals=sigmoid(fit.signal_scale * signals + fit.signal_shift),
             evidence=attention[:, :-1].T @ membership,
@@ -141,12 +148,37 @@ def blend(moods: np.ndarray, sentiment: np.ndarray, weight: float) -> np.ndarray
     return product / product.sum(axis=1, keepdims=True)
 
 
+def tip(sentiment: np.ndarray, fit: Calibration, position: float | None) -> np.ndarray:
+    """Sentiment probabilities (4,) weighed with what such a score says of the mood; unchanged without a score."""
+    if position is None or fit.score_table is None or not fit.score_weight:
+        return sentiment
+    row = fit.score_table[score_bin(position, len(fit.score_table))]
+    product = sentiment * np.exp(fit.score_weight * row)
+    return product / product.sum()
+
+
+def score_bin(position: float, bins: int) -> int:
+    """The row of a score table for a score's position in [0, 1]."""
+    return min(bins - 1, int(position * bins))
+
+
 def evidence_spans(shares: np.ndarray, spans: Sequence[Span]) -> tuple[Span, ...]:
     """The spans that draw enough of a label's attention, in text order; shares float32 (spans,)."""
     if not len(spans):
         return ()
     cut = EVIDENCE_SHARE * float(shares.max())
     return tuple(span for span, share in zip(spans, shares, strict=True) if share >= cut)
+
+
+def joined_spans(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Ordered spans with those that only a blank parts made one."""
+    out: list[Span] = []
+    for span in spans:
+        if out and span.start - out[-1].end <= 1:
+            out[-1] = Span(out[-1].start, span.end)
+        else:
+            out.append(span)
+    return tuple(out)
 
 
 def membership(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:

@@ -158,7 +158,9 @@ def state(bundle: Bundle) -> dict[str, np.ndarray]:
     """The weights under Hugging Face's BertModel names, float32, in their shapes (out, in)."""
     config = bundle.config
     hidden, inner = config.hidden_size, config.intermediate_size
-    shapes = {"fi.w": (inner, hidden), "fo.w": (hidden, inner)} | {f"{p}.w": (hidden, hidden) for p in ("q", "k", "v", "ao")}
+    shapes = {"fi.w": (inner, hidden), "fo.w": (hidden, inner)} | {
+        f"{p}.w": (hidden, hidden) for p in ("q", "k", "v", "ao")
+    }
     out = {}
     for name, tensor in bundle.tensors.items():
         values = tensor.array()

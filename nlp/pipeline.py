@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from nlp.encoder import Encoded, Encoder
-from nlp.heads import Heads, Reading, evidence_spans, membership, mood_of
+from nlp.heads import Heads, Reading, evidence_spans, joined_spans, membership, mood_of
 from nlp.justify import JustifyRules, rule_kind
 from nlp.language import LanguageDetector
-from nlp.priority import Policy, rank
+from nlp.priority import Policy, position, rank
 from nlp.redact import Redactor
-from nlp.segments import Segmenter
+from nlp.segments import Segmenter, trimmed
 from nlp.taxonomy import Taxonomy
 from nlp.text import normalise
 from nlp.types import (
@@ -82,11 +82,15 @@ class Pipeline:
 
     def classify(self, responses: Sequence[Response]) -> list[Classification]:
         """One classification per response, in order; what goes wrong with one stays with it."""
-        prepared = [self._guarded(response, lambda response=response: self._prepare(response)) for response in responses]
+        prepared = [
+            self._guarded(response, lambda response=response: self._prepare(response)) for response in responses
+        ]
         ready = [item for item in prepared if isinstance(item, Prepared) and item.kind not in SILENT]
         states = iter(
             self.encoder.encode(
-                [item.redacted.text for item in ready], [item.spans for item in ready], [item.question for item in ready]
+                [item.redacted.text for item in ready],
+                [item.spans for item in ready],
+                [item.question for item in ready],
             )
         )
         out = []
@@ -105,7 +109,9 @@ class Pipeline:
         try:
             return work()
         except Exception as error:
-            detail = f"the text could not be classified ({type(error).__name__}); please report it with the response's id"
+            detail = (
+                f"the text could not be classified ({type(error).__name__}); please report it with the response's id"
+            )
             return Classification(response.id, "error", self.versions, error=Failure("internal_error", detail))
 
     def _prepare(self, response: Response) -> Prepared:
@@ -119,8 +125,12 @@ class Pipeline:
 
     def _finish(self, item: Prepared, encoded: Encoded | None) -> Classification:
         if encoded is None or not len(encoded.tokens):
-            return self._result(item, Sentiment("neutral", RULE_CONFIDENCE, 0.0), (), _by_rule(item.kind or "empty"), ())
-        reading = self.heads.read(encoded.tokens, membership(encoded.offsets, item.spans))
+            return self._result(
+                item, Sentiment("neutral", RULE_CONFIDENCE, 0.0), (), _by_rule(item.kind or "empty"), ()
+            )
+        response = item.response
+        place = position(self.policy, response.metric, response.score, response.scale)
+        reading = self.heads.read(encoded.tokens, membership(encoded.offsets, item.spans), place)
         sentiment = _sentiment(reading.sentiment)
         themes = self._themes(item, reading)
         justification = self._justification(item, reading)
@@ -133,7 +143,7 @@ class Pipeline:
         for index, mood in zip(chosen, moods, strict=True):
             theme = self.taxonomy.themes[index]
             label, confidence = mood_of(mood)
-            spans = evidence_spans(reading.evidence[index], item.spans)
+            spans = _evidence(item, reading.evidence[index])
             threshold = float(self.heads.calibration.theme_threshold[index])
             probability = float(reading.themes[index])
             tags.append(ThemeTag(theme.id, theme.label, probability, threshold, Sentiment(label, confidence), spans))
@@ -144,7 +154,7 @@ class Pipeline:
             return _by_rule(item.kind)
         if reading.justified < 0.5:
             return Justification(False, 1.0 - reading.justified, "verdict_only")
-        return Justification(True, reading.justified, "reason", evidence_spans(reading.evidence[-1], item.spans))
+        return Justification(True, reading.justified, "reason", _evidence(item, reading.evidence[-1]))
 
     def _signals(self, reading: Reading) -> tuple[str, ...]:
         above = reading.signals >= self.heads.calibration.signal_threshold
@@ -174,6 +184,10 @@ class Pipeline:
             needs_review=unsure or not supported or (justification.justified and not themes),
             redactions=item.redacted.redactions,
         )
+
+
+def _evidence(item: Prepared, shares: np.ndarray) -> tuple[Span, ...]:
+    return tuple(trimmed(item.redacted.text, span) for span in joined_spans(evidence_spans(shares, item.spans)))
 
 
 def _by_rule(kind: str) -> Justification:

@@ -132,6 +132,15 @@ def group(policy: Policy, metric: str | None, score: float | None, scale: Scale 
     return found[0].group if found else None
 
 
+def position(policy: Policy, metric: str | None, score: float | None, scale: Scale | None = None) -> float | None:
+    """Where a score stands between its scale's ends, in [0, 1]; None where there is no score or no scale."""
+    entry = policy.metrics.get(metric or "custom")
+    scale = scale or (entry.scale if entry else None)
+    if score is None or scale is None:
+        return None
+    return min(1.0, max(0.0, (score - scale.min) / (scale.max - scale.min)))
+
+
 def _find(
     policy: Policy, metric: str | None, score: float | None, scale: Scale | None
 ) -> tuple[Band, float | None, float] | None:

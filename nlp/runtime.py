@@ -27,7 +27,7 @@ class Session(Protocol):
     description: str
 
     def run(self, ids: np.ndarray, attention: np.ndarray) -> np.ndarray:
-        """ids int64 (b, t), attention int64 (b, t) of ones and zeros -> hidden states float32 (b, t, d), the caller's own."""
+        """ids int64 (b, t), attention int64 (b, t) of ones and zeros -> states float32 (b, t, d), the caller's own."""
         ...
 
 

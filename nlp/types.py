@@ -102,7 +102,7 @@ class Sentiment:
 
 @dataclass(frozen=True, slots=True)
 class ThemeTag:
-    """A theme found in a verbatim: calibrated probability, the threshold it cleared, its own sentiment, its evidence."""
+    """A theme found in a verbatim: calibrated probability, the threshold it cleared, its sentiment, its evidence."""
 
     id: str
     label: str

@@ -21,7 +21,9 @@ class TokenRow:
     start: int
 
 
-def sequences(tokenizer: TextTokenizer, texts: Sequence[str], contexts: Sequence[str | None], longest: int) -> list[TokenRow]:
+def sequences(
+    tokenizer: TextTokenizer, texts: Sequence[str], contexts: Sequence[str | None], longest: int
+) -> list[TokenRow]:
     """Rows as id sequences of at most `longest` tokens; training sees the beginning of longer texts."""
     out = []
     for tokens, context in zip(tokenizer.encode(texts), contexts, strict=True):

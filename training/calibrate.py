@@ -1,34 +1,42 @@
 """Makes logits into honest probabilities and chooses thresholds, on development rows only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
-from nlp.heads import Calibration, blend, choose, sigmoid, softmax
+from nlp.heads import Calibration, blend, choose, score_bin, sigmoid, softmax
+from nlp.types import MOODS
 from training.dataset import UNKNOWN, Targets
 
 PRIOR_SCALE = 6.0  # strength of the pull towards the shared calibration, in rows' worth of evidence
 PRIOR_THRESHOLD = 15.0  # positives a theme needs before its own threshold outweighs the shared one
 GRID = np.arange(0.10, 0.86, 0.02)
 WEIGHTS = np.arange(0.0, 2.01, 0.25)
+SCORE_BINS = 5
+SCORE_PRIOR = 2.0  # rows of every mood assumed at every score, so that none is impossible
+SCORE_WEIGHTS = np.arange(0.0, 0.61, 0.1)  # at most: clear words must win against a slip of the finger on the scale
 SIGNAL_FLOOR = 0.3  # a signal changes whom to call first: below this it is not believed, whatever F1 says
 
 
-def calibrate(logits: Mapping[str, np.ndarray], wanted: Targets, general: int | None) -> Calibration:
+def calibrate(
+    logits: Mapping[str, np.ndarray], wanted: Targets, general: int | None, scores: "Scores | None" = None
+) -> Calibration:
     """Fits scales, shifts, temperatures and thresholds to development logits (see finetune.predict)."""
     theme_scale, theme_shift = _platt_per_label(logits["themes"], wanted.themes)
     signal_scale, signal_shift = _platt_per_label(logits["signals"], wanted.signals)
     (justified_scale,), (justified_shift,) = _platt_per_label(logits["justified"][:, None], wanted.justified[:, None])
     sentiment_temperature = _temperature(logits["sentiment"], wanted.sentiment)
-    mood_temperature = _temperature(
-        logits["moods"].reshape(-1, logits["moods"].shape[-1]), wanted.moods.reshape(-1)
-    )
+    mood_temperature = _temperature(logits["moods"].reshape(-1, logits["moods"].shape[-1]), wanted.moods.reshape(-1))
     themes = sigmoid(theme_scale * logits["themes"] + theme_shift)
     thresholds, fallback = _thresholds(themes, wanted.themes, general)
     signals = sigmoid(signal_scale * logits["signals"] + signal_shift)
     moods = softmax(logits["moods"] / mood_temperature)
     sentiment = softmax(logits["sentiment"] / sentiment_temperature)
+    score_weight = _score_weight(sentiment, wanted.sentiment, scores) if scores else 0.0
+    if scores:
+        sentiment = sentiment_with_scores(sentiment, scores, score_weight)
     single = _mood_weight(moods, sentiment, wanted, lambda count: count == 1)
     many = _mood_weight(moods, sentiment, wanted, lambda count: count > 1)
     return Calibration(
@@ -45,7 +53,44 @@ def calibrate(logits: Mapping[str, np.ndarray], wanted: Targets, general: int | 
         mood_weight=single,
         mood_weight_many=many,
         fallback=fallback,
+        score_table=scores.table.astype(np.float32) if scores else None,
+        score_weight=score_weight,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A score table (see nlp.heads.Calibration) and the development rows' positions, None where no score was given."""
+
+    table: np.ndarray
+    positions: Sequence[float | None]
+
+
+def score_table(positions: Sequence[float | None], sentiments: Sequence[str | None]) -> np.ndarray:
+    """log P(mood | score) / P(mood), float64 (SCORE_BINS, 4), smoothed, from rows that have both."""
+    counts = np.full((SCORE_BINS, len(MOODS)), SCORE_PRIOR)
+    for position, mood in zip(positions, sentiments, strict=True):
+        if position is not None and mood is not None:
+            counts[score_bin(position, SCORE_BINS), MOODS.index(mood)] += 1
+    return np.log(counts / counts.sum(1, keepdims=True) / (counts.sum(0) / counts.sum()))
+
+
+def sentiment_with_scores(sentiment: np.ndarray, scores: Scores, weight: float) -> np.ndarray:
+    """Sentiment probabilities (n, 4) tipped by the scores given with the rows."""
+    out = sentiment.copy()
+    for index, position in enumerate(scores.positions):
+        if position is not None:
+            out[index] *= np.exp(weight * scores.table[score_bin(position, len(scores.table))])
+    return out / out.sum(axis=1, keepdims=True)
+
+
+def _score_weight(sentiment: np.ndarray, labels: np.ndarray, scores: Scores) -> float:
+    known = labels != UNKNOWN
+
+    def accuracy(weight: float) -> float:
+        return float((sentiment_with_scores(sentiment, scores, weight).argmax(1) == labels)[known].mean())
+
+    return float(max(SCORE_WEIGHTS, key=accuracy))
 
 
 def _nll(parameters: np.ndarray, x: np.ndarray, y: np.ndarray, centre: np.ndarray, strength: float) -> float:
@@ -96,7 +141,7 @@ def _f1(tp: float, fp: float, fn: float) -> float:
 
 
 def _thresholds(probabilities: np.ndarray, labels: np.ndarray, general: int | None) -> tuple[np.ndarray, float]:
-    """One threshold a theme for the best micro-F1, drawn to the shared one where positives are few; and the fallback."""
+    """A threshold a theme for the best micro-F1, drawn to the shared one where positives are few; and the fallback."""
     shared = max(GRID, key=lambda cut: _f1(*_counts(probabilities, labels, cut)))
     thresholds = np.full(labels.shape[1], shared)
     for _ in range(3):
@@ -145,8 +190,9 @@ def _mood_weight(moods: np.ndarray, sentiment: np.ndarray, wanted: Targets, appl
 
     def accuracy(weight: float) -> float:
         right = [
-            (blend(moods[i][known[i]], sentiment[i], weight).argmax(1) == wanted.moods[i][known[i]]).tolist() for i in rows
+            (blend(moods[i][known[i]], sentiment[i], weight).argmax(1) == wanted.moods[i][known[i]]).tolist()
+            for i in rows
         ]
-        return float(np.mean(sum(right, [])))
+        return float(np.mean([hit for row in right for hit in row]))
 
     return float(max(WEIGHTS, key=accuracy))

@@ -62,7 +62,7 @@ class LabelledRow:
 class Targets:
     """What a batch of rows should be answered with; -1 where unknown.
 
-    themes int8 (n, themes), moods int8 (n, themes), sentiment int8 (n,), justified int8 (n,), signals int8 (n, signals).
+    int8 arrays: themes (n, themes), moods (n, themes), sentiment (n,), justified (n,), signals (n, signals).
     """
 
     themes: np.ndarray

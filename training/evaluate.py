@@ -54,7 +54,9 @@ def evaluate(rows: Sequence[LabelledRow], classifications: Sequence[Classificati
     """Compares labels with classifications, row by row in the same order."""
     pairs = list(zip(rows, classifications, strict=True))
     languages = sorted({row.language or "und" for row in rows})
-    return Report(figures(pairs), {lang: figures([p for p in pairs if (p[0].language or "und") == lang]) for lang in languages})
+    return Report(
+        figures(pairs), {lang: figures([p for p in pairs if (p[0].language or "und") == lang]) for lang in languages}
+    )
 
 
 def figures(pairs: Sequence[Pair]) -> Figures:

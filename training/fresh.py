@@ -59,7 +59,9 @@ def found_taxonomy(rows: Sequence[LabelledRow]) -> Taxonomy:
 
 def _check(train_rows: Sequence[LabelledRow], dev_rows: Sequence[LabelledRow], data: Path) -> None:
     if len(train_rows) < FEWEST or not dev_rows:
-        raise InputError(f"{data} has {len(train_rows) + len(dev_rows)} rows; at least {FEWEST + 2} different ones are needed")
+        raise InputError(
+            f"{data} has {len(train_rows) + len(dev_rows)} rows; at least {FEWEST + 2} different ones are needed"
+        )
     empty = [row.id for row in train_rows if not row.text]
     if empty:
         raise InputError(f"{data}: {len(empty)} rows have an empty text ({', '.join(empty[:5])}); remove them")

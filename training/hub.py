@@ -60,7 +60,7 @@ def export_hub(
 
 
 def load(name: str, prefix: str | None = None) -> Loaded:
-    """A sentence-transformers (or plain Hugging Face) encoder; ModelError says what to install or which name is wrong."""
+    """A sentence-transformers or plain Hugging Face encoder; ModelError says what to install or which name is wrong."""
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
@@ -71,7 +71,7 @@ def load(name: str, prefix: str | None = None) -> Loaded:
         whole = SentenceTransformer(name, device="cpu")
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(f"cannot load the encoder {name}: {reason}; give a hub name or a folder with a model") from None
+        raise ModelError(f"cannot load the encoder {name}: {reason}; give a hub name or a model folder") from None
     tokenizer = whole.tokenizer
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"the encoder {name} has no tokenizer.json; choose one with a fast tokenizer")
@@ -109,6 +109,7 @@ def _specials(name: str, tokenizer: Any) -> Specials:
         bos=first(tokenizer.cls_token_id, tokenizer.bos_token_id),
         eos=first(tokenizer.sep_token_id, tokenizer.eos_token_id),
         pad=first(tokenizer.pad_token_id),
+        mask=first(tokenizer.mask_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id),
     )
 
 

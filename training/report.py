@@ -21,15 +21,20 @@ COLUMNS = (
     ("sentiment (4)", lambda f: _number(f.sentiment_accuracy)),
     ("justified F1", lambda f: _f1(f.justified)),
     ("signals F1", lambda f: _f1(f.signals)),
-    ("priority 1 P / R", lambda f: f"{f.priority_one.precision:.3f} / {f.priority_one.recall:.3f}" if f.priority_one else "-"),
+    (
+        "priority 1 P / R",
+        lambda f: f"{f.priority_one.precision:.3f} / {f.priority_one.recall:.3f}" if f.priority_one else "-",
+    ),
 )
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Holos: {{ title }}</title>
 <style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:68rem;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .7rem;border-bottom:1px solid #ddd;text-align:right}
 td:first-child,th:first-child{text-align:left}</style><h1>{{ title }}</h1>
-{% for name, header, lines in tables %}<h2>{{ name }}</h2><table><tr>{% for h in header %}<th>{{ h }}</th>{% endfor %}</tr>
-{% for line in lines %}<tr>{% for cell in line %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>{% endfor %}</html>
+{% for name, header, lines in tables %}<h2>{{ name }}</h2>
+<table><tr>{% for h in header %}<th>{{ h }}</th>{% endfor %}</tr>
+{% for line in lines %}<tr>{% for cell in line %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</table>{% endfor %}</html>
 """
 
 
@@ -68,7 +73,11 @@ def write(report: Report, differences: Sequence[Difference], path: Path, title: 
         page = Environment(autoescape=True).from_string(PAGE)
         path.write_text(page.render(title=title, tables=tables(report, differences)), encoding="utf-8")
     elif path.suffix == ".json":
-        content = {"title": title, **_plain(report), "against": [asdict(d) | {"verdict": d.verdict} for d in differences]}
+        content = {
+            "title": title,
+            **_plain(report),
+            "against": [asdict(d) | {"verdict": d.verdict} for d in differences],
+        }
         path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     else:
         raise InputError(f"{path}: a report ends in .html or .json")

@@ -47,7 +47,7 @@ def default_rows(datasets: Path, part: str) -> list[LabelledRow]:
 
 
 def relabelled_rows(labels: Path, datasets: Path) -> list[LabelledRow]:
-    """Rows of public sets under labels of our own: `labels` holds ids (and places) only, the texts are read in place."""
+    """Rows of public sets under labels of our own: `labels` holds ids and places, the texts are read in place."""
     wanted = [row for path in sorted(labels.glob("*.jsonl")) for row in read_jsonl(path)]
     texts: dict[tuple[str, str], dict] = {}
     for name in sorted({row["dataset"] for row in wanted}):

@@ -1,7 +1,7 @@
 """Encoding alone: the bundled encoder as served against sentence-transformers' defaults on the same texts.
 
-`python -m tests.benchmarks.encode --texts 3000 --repeat 5` prints a table; only ratios of one run mean anything. Texts come
-from HOLOS_DATASETS where it is set, else from data/seed. Needs the training extra.
+`python -m tests.benchmarks.encode --texts 3000 --repeat 5` prints a table; only ratios of one run mean anything.
+Texts come from HOLOS_DATASETS where it is set, else from data/seed. Needs the training extra.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--texts", type=int, default=300)
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=None, help="threads of every system; by default their own choice")
+    parser.add_argument("--threads", type=int, default=None, help="threads of every system; unset: their own choice")
     parser.add_argument("--adapter", type=Path, default=None, help="adapter.safetensors of a trained model")
     options = parser.parse_args()
     texts = load_texts(options.texts)
@@ -81,7 +81,8 @@ def save_reference(folder: Path, adapter: Path | None) -> None:
     model.save_pretrained(folder / "bert")
     words = bundle.vocabulary
     tokenizer = unigram_tokenizer(words)._tokenizer
-    specials = {name: words.pieces[number][0] for name, number in (("bos", words.bos), ("eos", words.eos), ("pad", words.pad))}
+    ids = {"bos": words.bos, "eos": words.eos, "pad": words.pad}
+    specials = {name: words.pieces[number][0] for name, number in ids.items()}
     tokenizer.post_processor = TemplateProcessing(
         single=f"{specials['bos']} $A {specials['eos']}",
         special_tokens=[(specials["bos"], words.bos), (specials["eos"], words.eos)],
@@ -147,7 +148,8 @@ def compare(texts: list[str], options: argparse.Namespace, folder: Path) -> None
         p50, p95 = (1000 * np.percentile(alone[name], q) for q in (50, 95))
         print(
             f"| {name} | {len(texts) / np.median(taken):.0f} | {np.median(base) / np.median(taken):.2f}"
-            f" ({min(ratios):.2f}-{max(ratios):.2f}) | {cosine.min():.5f} / {cosine.mean():.6f} | {p50:.1f} / {p95:.1f} |"
+            f" ({min(ratios):.2f}-{max(ratios):.2f}) | {cosine.min():.5f} / {cosine.mean():.6f}"
+            f" | {p50:.1f} / {p95:.1f} |"
         )
 
 

@@ -12,13 +12,18 @@ from nlp.encoder import Encoded
 from nlp.errors import HolosError, ModelError, PolicyError
 from nlp.folder import EncoderRef, Golden, ModelFolder, load_model, save_model
 from nlp.heads import Calibration, Heads, HeadWeights
-from nlp.pipeline import Pipeline
+from nlp.pipeline import Pipeline, Rules
 from nlp.taxonomy import Taxonomy, Theme
 from nlp.types import SIGNALS, Response
 
 DATA = Path(__file__).parents[2] / "data"
 DEFAULT = DATA / "models" / "default"
 needs_model = pytest.mark.skipif(not (DEFAULT / "model.json").is_file(), reason="no model in data/models/default yet")
+
+
+@pytest.fixture(scope="module")
+def rules() -> Rules:
+    return read_rules(DATA)
 
 
 @pytest.fixture
@@ -28,8 +33,7 @@ def installation(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def test_the_shipped_policies_and_code_frame_are_read():
-    rules = read_rules(DATA)
+def test_the_shipped_policies_and_code_frame_are_read(rules):
     assert rules.policy.version == "default-1"
     assert rules.redactor.redact("mail me at a.b@example.com").redactions[0].kind == "EMAIL"
     assert len(read_taxonomy(DATA / "taxonomy.yaml").ids) == 27
@@ -134,9 +138,9 @@ SENTENCE = "The parcel came a day before it was due."
         ((Golden(SENTENCE, ("early",), "positive"), Golden("It was late.", ("late",), "positive")), False),
     ],
 )
-def test_a_model_must_read_its_golden_sentences_as_it_did(golden, passes):
+def test_a_model_must_read_its_golden_sentences_as_it_did(rules, golden, passes):
     made = model(*golden)
-    pipeline = Pipeline(OneWordEncoder(), Heads(made.heads, made.calibration, 2), made.taxonomy, read_rules(DATA), "m")
+    pipeline = Pipeline(OneWordEncoder(), Heads(made.heads, made.calibration, 2), made.taxonomy, rules, "m")
     if passes:
         prove(pipeline, made)
     else:

@@ -98,7 +98,6 @@ def test_saving_twice_gives_the_same_bytes(model, tmp_path):
         assert (tmp_path / "m" / name).read_bytes() == (tmp_path / "n" / name).read_bytes()
 
 
-@pytest.mark.xfail(strict=True, reason="safetensors writes its files for the owner alone (mode 0600)")
 def test_whoever_may_read_the_description_may_read_the_arrays(model, tmp_path):
     save_model(model, tmp_path / "m")
     description, *arrays = ((tmp_path / "m" / name).stat().st_mode for name in (MODEL_FILE, HEADS_FILE, ADAPTER_FILE))
@@ -138,7 +137,9 @@ def test_a_model_that_cannot_be_written_leaves_the_old_one_alone(model, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
-UNNAMED = pytest.mark.xfail(strict=True, reason="safetensors' FileNotFoundError has no filename: the message names none")
+UNNAMED = pytest.mark.xfail(
+    strict=True, reason="safetensors' FileNotFoundError has no filename: the message names none"
+)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,9 @@ def test_a_newer_format_asks_for_an_update_whatever_else_changed(model, tmp_path
         load_model(tmp_path / "m")
 
 
-INSIDE = pytest.mark.xfail(strict=True, raises=(KeyError, TypeError), reason="keys inside model.json are read unguarded")
+INSIDE = pytest.mark.xfail(
+    strict=True, raises=(KeyError, TypeError), reason="keys inside model.json are read unguarded"
+)
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,12 @@ SHAPES_UNCHECKED = pytest.mark.xfail(strict=True, reason="from_arrays checks the
 
 @pytest.mark.parametrize(
     "name",
-    ["query", "weight", "bias", *(pytest.param(n, marks=SHAPES_UNCHECKED) for n in ("sentiment_weight", "mood_out_bias"))],
+    [
+        "query",
+        "weight",
+        "bias",
+        *(pytest.param(n, marks=SHAPES_UNCHECKED) for n in ("sentiment_weight", "mood_out_bias")),
+    ],
 )
 def test_an_array_of_another_shape_is_named(name):
     damaged = arrays() | {name: np.zeros((2, 2), np.float32)}

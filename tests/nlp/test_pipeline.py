@@ -171,7 +171,11 @@ def vars_of(versions) -> tuple[str, str, str]:
 
 def test_a_verdict_without_a_reason_is_told_with_the_probability_of_that(pipeline):
     said = only(pipeline, "The delivery was slow today")
-    assert (said.justification.justified, said.justification.kind, said.justification.spans) == (False, "verdict_only", ())
+    assert (said.justification.justified, said.justification.kind, said.justification.spans) == (
+        False,
+        "verdict_only",
+        (),
+    )
     assert 0.9 < said.justification.confidence <= 1.0
 
 
@@ -293,13 +297,17 @@ def test_the_same_text_has_the_same_answer_in_any_company(rules, seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_whatever_the_heads_say_the_answer_is_well_formed(rules, seed):
-    for said in Pipeline(WordEncoder(), random_heads(seed), TAXONOMY, rules, "m").classify([response(t) for t in TEXTS]):
+    for said in Pipeline(WordEncoder(), random_heads(seed), TAXONOMY, rules, "m").classify(
+        [response(t) for t in TEXTS]
+    ):
         out = said.to_dict()
         assert out["status"] != "error"
         assert -1 <= out["sentiment"]["score"] <= 1
         assert all(0 <= p <= 1 for p in (out["sentiment"]["confidence"], out["justification"]["confidence"]))
-        assert out["justification"]["justified"] == (out["justification"]["kind"] == "reason") == bool(
-            out["justification"]["spans"]
+        assert (
+            out["justification"]["justified"]
+            == (out["justification"]["kind"] == "reason")
+            == bool(out["justification"]["spans"])
         )
         for theme in out["themes"]:
             assert theme["spans"] and 0 <= theme["confidence"] <= 1 and "score" not in theme["sentiment"]
@@ -345,7 +353,9 @@ def broken(part: str, rules: Rules) -> Pipeline:
     return Pipeline(encoders.get(part, WordEncoder)(), heads(), TAXONOMY, rules, "m")
 
 
-ENCODER = pytest.mark.xfail(strict=True, raises=RuntimeError, reason="encode() is called outside the guard in classify()")
+ENCODER = pytest.mark.xfail(
+    strict=True, raises=RuntimeError, reason="encode() is called outside the guard in classify()"
+)
 
 
 @pytest.mark.parametrize("part", ["redactor", "segmenter", "offsets", pytest.param("encoder", marks=ENCODER)])

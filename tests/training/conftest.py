@@ -33,7 +33,8 @@ def said() -> Callable[..., Classification]:
         priority: int | None = None,
     ) -> Classification:
         tags = tuple(
-            ThemeTag(theme, theme, 0.9, 0.5, Sentiment(mood, 0.9), (Span(0, 1),)) for theme, mood in (themes or {}).items()
+            ThemeTag(theme, theme, 0.9, 0.5, Sentiment(mood, 0.9), (Span(0, 1),))
+            for theme, mood in (themes or {}).items()
         )
         return Classification(
             id,

@@ -10,7 +10,7 @@ from nlp.types import SIGNALS
 from training.calibrate import GRID, SIGNAL_FLOOR, calibrate
 from training.dataset import UNKNOWN, Targets
 
-THEMES, ROWS = 4, 600
+THEMES, ROWS = 4, 400
 
 
 def drawn(seed: int, rows: int = ROWS, themes: int = THEMES) -> tuple[dict[str, np.ndarray], Targets]:
@@ -111,7 +111,9 @@ def test_the_fallback_is_low_where_every_row_has_a_theme_and_high_where_many_hav
     always[np.arange(ROWS), logits["themes"].argmax(1)] = 1  # the best theme is always right
     low = calibrate(logits, Targets(always, wanted.moods, wanted.sentiment, wanted.justified, wanted.signals), None)
     probabilities = sigmoid(low.theme_scale * logits["themes"] + low.theme_shift)
-    assert all(choose(row, low.theme_threshold, low.fallback, None) for row in probabilities[probabilities.max(1) > 0.15])
+    assert all(
+        choose(row, low.theme_threshold, low.fallback, None) for row in probabilities[probabilities.max(1) > 0.15]
+    )
     high = calibrate(logits, wanted, None)
     assert high.fallback > low.fallback or low.fallback == pytest.approx(GRID[0])
 
@@ -164,7 +166,6 @@ def test_a_code_frame_of_one_theme_can_be_calibrated():
 def test_few_rows_hardly_move_a_label_from_the_others():
     logits, wanted = drawn(5)
     wanted.themes[4:, 3] = UNKNOWN
-    wanted.themes[:4, 3] = [1, 0, 1, 0]
     out = calibrate(logits, wanted, None)
     assert out.theme_scale[3] == pytest.approx(out.theme_scale[:3].mean(), abs=0.15)
     assert out.theme_threshold[3] == pytest.approx(out.theme_threshold[:3].mean(), abs=0.15)

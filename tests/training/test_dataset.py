@@ -38,7 +38,9 @@ def test_an_unreadable_line_is_named_by_its_number(tmp_path, content, message):
         list(read_jsonl(path))
 
 
-BYTES = pytest.mark.xfail(strict=True, raises=(UnicodeDecodeError, OSError), reason="read_jsonl guards json.loads alone")
+BYTES = pytest.mark.xfail(
+    strict=True, raises=(UnicodeDecodeError, OSError), reason="read_jsonl guards json.loads alone"
+)
 
 
 @pytest.mark.parametrize(

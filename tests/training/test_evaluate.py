@@ -23,7 +23,10 @@ def score(tp: int, fp: int, fn: int) -> Score:
 def pairs(row, said):
     return [
         (row(themes=frozenset("ab")), said(themes={"a": "negative", "c": "neutral"})),  # tp a, fp c, fn b
-        (row(themes=frozenset("a"), themes_disputed=frozenset("c")), said(themes={"a": "neutral", "c": "neutral"})),  # tp a
+        (
+            row(themes=frozenset("a"), themes_disputed=frozenset("c")),
+            said(themes={"a": "neutral", "c": "neutral"}),
+        ),  # tp a
         (row(themes=frozenset("ac"), themes_disputed=frozenset("c")), said(themes={})),  # fn a
         (row(themes=frozenset()), said(themes={})),
         (row(), said(themes={"a": "neutral"})),  # not labelled for themes
@@ -92,7 +95,9 @@ def test_a_task_without_labels_has_no_figure(row, said):
     assert [getattr(out, name) for name in names] == [None] * len(names)
 
 
-@pytest.mark.xfail(strict=True, reason="rows without theme_sentiments are scored on them; the row cannot tell {} from null")
+@pytest.mark.xfail(
+    strict=True, reason="rows without theme_sentiments are scored on them; the row cannot tell {} from null"
+)
 def test_themes_alone_give_no_figure_for_theme_sentiments(row, said):
     assert figures([(row(themes=frozenset("a")), said(themes={"b": "mixed"}))]).theme_sentiments is None
 

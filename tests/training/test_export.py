@@ -45,7 +45,8 @@ def torch_states(model, bundle) -> list[np.ndarray]:
     for tokens in tokenizer.encode(TEXTS):
         ids = torch.tensor([[*head, *tokens.ids, tokenizer.specials.eos]])
         with torch.inference_mode():
-            out.append(model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0, len(head) : -1].numpy())
+            states = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        out.append(states[0, len(head) : -1].numpy())
     return out
 
 

@@ -1,4 +1,4 @@
-"""An encoder of one's own: exported once, served without torch. The encoder here is tiny, random and made on the spot."""
+"""An encoder of one's own: exported once, served without torch. The one here is tiny, random and made on the spot."""
 
 import json
 import subprocess

@@ -107,7 +107,13 @@ def test_labels_of_our_own_are_joined_to_texts_in_place(tmp_path):
 @pytest.fixture
 def public(tmp_path):
     polemo = [
-        {"id": f"polemo-{mood}-{index}", "text": f"Tekst {mood} {index} .", "sentiment": mood, "split": part, "domain": area}
+        {
+            "id": f"polemo-{mood}-{index}",
+            "text": f"Tekst {mood} {index} .",
+            "sentiment": mood,
+            "split": part,
+            "domain": area,
+        }
         for mood in ("negative", "positive", "mixed", "neutral")
         for index, (part, area) in enumerate([("train", "hotels"), ("train", "medicine"), ("test", "hotels")] * 20)
     ]
@@ -121,7 +127,12 @@ def public(tmp_path):
     ]
     write(tmp_path / "skytrax_en.jsonl.gz", skytrax)
     mams = [
-        {"id": "mams-1", "text": "Food!", "split": "train", "theme_sentiments": {"food": "positive", "place": "negative"}},
+        {
+            "id": "mams-1",
+            "text": "Food!",
+            "split": "train",
+            "theme_sentiments": {"food": "positive", "place": "negative"},
+        },
         {"id": "mams-2", "text": "Place", "split": "train", "theme_sentiments": {"place": "negative"}},
         {"id": "mams-3", "text": "Menu", "split": "test", "theme_sentiments": {"menu": "negative"}},
     ]
@@ -132,7 +143,9 @@ def public(tmp_path):
 def test_partly_labelled_rows_are_of_the_training_parts_and_lend_what_they_know(public):
     rows = {row.id: row for row in sentiment_rows(public, lambda text: False, 1000, seed=1)}
     polemo = [row for row in rows.values() if row.id.startswith("polemo")]
-    moods = {mood: sum(row.sentiment == mood for row in polemo) for mood in ("negative", "positive", "mixed", "neutral")}
+    moods = {
+        mood: sum(row.sentiment == mood for row in polemo) for mood in ("negative", "positive", "mixed", "neutral")
+    }
     assert moods["negative"] == moods["positive"] == 40 and moods["mixed"] == 0
     assert 0 < moods["neutral"] < 20
     assert all(row.text.endswith(row.id.rsplit("-")[-1] + ".") for row in polemo)  # detokenised
