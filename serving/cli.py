@@ -118,6 +118,27 @@ def evaluate(
 
 
 @app.command()
+def encoder(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A hub name or a sentence-transformers model folder.")],
+    model: ModelOption = None,
+) -> None:
+    """Exports a hub encoder under a model's adapter and prints its folder, to be named in HOLOS_ENCODER."""
+    from serving.settings import load_settings
+
+    with _errors():
+        settings = load_settings(model_dir=model)
+        from nlp.folder import load_model
+
+        adapter = load_model(settings.model_dir).adapter
+        try:
+            from training.hub import export_hub
+
+            typer.echo(export_hub(name, settings.cache_dir, adapter))
+        except ModuleNotFoundError as error:
+            raise HolosError(f"encoder needs {error.name}; install it with: pip install 'holos[train]'") from None
+
+
+@app.command()
 def version() -> None:
     """Prints the version."""
     from importlib.metadata import PackageNotFoundError
@@ -135,7 +156,14 @@ def load_classifier(settings: "Settings") -> "Classifier":
         raise InputError(f"model folder {settings.model_dir} does not exist; train one or leave --model out")
     from nlp.artifact import load_pipeline
 
-    return load_pipeline(settings.model_dir, settings.data_dir, settings.cache_dir, precision=settings.precision)
+    return load_pipeline(
+        settings.model_dir,
+        settings.data_dir,
+        settings.cache_dir,
+        precision=settings.precision,
+        threads=settings.threads,
+        encoder=settings.encoder,
+    )
 
 
 def _run(

@@ -41,6 +41,7 @@ def load_classifier(settings: Settings) -> Classifier:
         settings.cache_dir,
         precision=settings.precision,
         threads=settings.threads,
+        encoder=settings.encoder,
     )
 
 

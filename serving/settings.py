@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     )
     cache_dir: Path = Field(default_factory=_cache_home, description="where filled encoders are kept between starts")
     datasets: Path | None = Field(default=None, description="folder of public data sets; training alone reads it")
+    encoder: Path | None = Field(default=None, description="folder of an exported hub encoder; unset: the bundled one")
     precision: Precision = Field(default="auto", description="arithmetic of the encoder: auto, fp32 or fast")
     threads: int | None = Field(default=None, ge=1, le=1024, description="threads of the encoder; unset: its choice")
     batch_size: int = Field(default=64, ge=1, le=4096, description="verbatims that go through the encoder together")

@@ -28,7 +28,7 @@ from training.sources import default_rows, keys, relabelled_rows, seed_rows, sen
 
 RANK = 32
 ALPHA = 11.3  # with rank-stabilised scaling: 11.3 / sqrt(32) = 2
-GOLD_WEIGHT = 2  # gold rows count twice beside the rows held back: they are read twice and look like real traffic
+GOLD_WEIGHT = 3  # gold rows count three times beside the rows held back: they are read twice and look like real traffic
 HELD_BACK = 0.05  # of the seed rows, for calibration beside the gold rows
 SURE = 0.15  # above the threshold; other arithmetic moves a probability by less than a tenth of that
 GOLDEN = (
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/models/default"))
     parser.add_argument("--cache", type=Path, default=Path("build/cache"), help="where the filled encoder is kept")
     parser.add_argument("--version", default="2026.11.1")
-    parser.add_argument("--partial", type=int, default=2500, help="partly labelled rows drawn for each epoch")
+    parser.add_argument("--partial", type=int, default=2000, help="partly labelled rows drawn for each epoch")
     parser.add_argument("--epochs", type=int, default=Plan.epochs)
     arguments = parser.parse_args()
     rows = corpus(arguments.data, arguments.datasets)

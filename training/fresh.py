@@ -77,7 +77,7 @@ def _version() -> str:
 
 def _fit_heads(train_rows, dev_rows, frame: Taxonomy, data_dir: Path, cache_dir: Path, say: Say) -> ModelFolder:
     base = load_model(data_dir / "models" / "default")
-    encoder = open_encoder(base, data_dir, cache_dir, "auto", None)
+    encoder = open_encoder(base, data_dir, cache_dir)
 
     def states(rows: Sequence[LabelledRow]) -> list[np.ndarray]:
         texts, questions = [row.text for row in rows], [row.question for row in rows]

@@ -14,7 +14,7 @@ from torch.nn import functional
 class LowRank(nn.Module):
     """A frozen linear layer plus `B A x`; A starts random, B at zero, so training starts from the base model.
 
-    The update is scaled by `alpha / sqrt(rank)` (Kalajdzievski 2023); parameters are float32, products as the base has them.
+    The update is scaled by `alpha / sqrt(rank)` (Kalajdzievski 2023); parameters are float32.
     """
 
     def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:

@@ -25,7 +25,7 @@ class Heads(nn.Module):
         self.sentiment = nn.Linear(dimension, len(MOODS))
         self.mood_in = nn.Linear(dimension, MOOD_WIDTH)
         self.mood_out = nn.Linear(MOOD_WIDTH, len(MOODS))
-        self.dropout = nn.Dropout(0.2)
+        self.dropout = nn.Dropout(0.1)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """tokens float (b, t, d), mask bool (b, t) of the text's own tokens -> logits per task."""

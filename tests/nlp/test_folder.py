@@ -66,6 +66,8 @@ def model() -> ModelFolder:
             mood_weight=0.5,
             mood_weight_many=0.0,
             fallback=0.3,
+            score_table=drawn(5, 4),
+            score_weight=0.25,
         ),
         adapter={"layer.A": drawn(2, WIDTH).astype(np.float16), "layer.B": drawn(WIDTH, 2).astype(np.float16)},
         golden=(Golden("Zażółć gęślą", ("a.x",), "positive"),),
@@ -89,6 +91,11 @@ def test_a_model_comes_back_as_it_was_saved(model, tmp_path):
     for name, values in model.adapter.items():
         np.testing.assert_array_equal(back.adapter[name], values)
         assert back.adapter[name].dtype == np.float16
+
+
+def test_a_model_without_a_score_table_stays_without(model, tmp_path):
+    save_model(replace(model, calibration=replace(model.calibration, score_table=None)), tmp_path / "m")
+    assert load_model(tmp_path / "m").calibration.score_table is None
 
 
 def test_saving_twice_gives_the_same_bytes(model, tmp_path):
@@ -203,7 +210,7 @@ def edited(folder: Path, **changes) -> None:
 def test_a_newer_format_asks_for_an_update(model, tmp_path):
     save_model(model, tmp_path / "m")
     edited(tmp_path / "m", format=2)
-    with pytest.raises(ModelError, match="format 2.*update"):
+    with pytest.raises(ModelError, match=r"format 2.*update"):
         load_model(tmp_path / "m")
 
 
@@ -211,7 +218,7 @@ def test_a_newer_format_asks_for_an_update(model, tmp_path):
 def test_a_newer_format_asks_for_an_update_whatever_else_changed(model, tmp_path):
     save_model(model, tmp_path / "m")
     edited(tmp_path / "m", format=2, adapter=None)
-    with pytest.raises(ModelError, match="format 2.*update"):
+    with pytest.raises(ModelError, match=r"format 2.*update"):
         load_model(tmp_path / "m")
 
 

@@ -12,10 +12,13 @@ from nlp.heads import (
     choose,
     evidence_spans,
     gelu,
+    joined_spans,
     membership,
     mood_of,
+    score_bin,
     sigmoid,
     softmax,
+    tip,
 )
 from nlp.types import SIGNALS, Span
 
@@ -166,6 +169,45 @@ def test_blending_is_a_product_that_sums_to_one():
     np.testing.assert_allclose(blend(moods, sentiment, 0.0), moods)
     np.testing.assert_allclose(blend(moods, sentiment, 2.0)[0, :2], [0.04 / 0.68, 0.64 / 0.68])
     assert np.isfinite(blend(np.array([[0.0, 0.0, 1.0, 0.0]]), np.array([1.0, 0.0, 0.0, 0.0]), 2.0)).all()
+
+
+@pytest.mark.parametrize(("position", "row"), [(0.0, 0), (0.19, 0), (0.2, 1), (0.5, 2), (0.99, 4), (1.0, 4)])
+def test_a_score_has_its_row_in_the_table(position, row):
+    assert score_bin(position, 5) == row
+
+
+def test_a_score_tips_the_sentiment_by_the_table():
+    table = np.log(np.array([[4.0, 1, 1, 1], [1, 1, 4, 1]], np.float32))
+    even, weighed = np.full(4, 0.25), calibration(score_table=table, score_weight=0.5)
+    np.testing.assert_allclose(tip(even, weighed, 0.1), [0.4, 0.2, 0.2, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(tip(even, weighed, 1.0), [0.2, 0.2, 0.4, 0.2], rtol=1e-6)
+    for fit, position in ((weighed, None), (calibration(score_table=table), 0.1), (calibration(score_weight=0.5), 0.1)):
+        assert tip(even, fit, position).tolist() == even.tolist()
+
+
+def test_a_reading_takes_the_score_into_account():
+    tokens = np.random.default_rng(6).normal(size=(3, WIDTH)).astype(np.float32)
+    fit = calibration(score_table=np.log(np.array([[9.0, 1, 1, 1], [1, 1, 9, 1]], np.float32)), score_weight=1.0)
+    heads = Heads(HeadWeights.from_arrays(arrays(), THEMES, WIDTH), fit, THEMES)
+    low, plain, high = (heads.read(tokens, np.ones((3, 1), np.float32), position) for position in (0.0, None, 1.0))
+    assert low.sentiment[0] > plain.sentiment[0] > high.sentiment[0]
+    assert low.sentiment[2] < plain.sentiment[2] < high.sentiment[2]
+    np.testing.assert_array_equal(low.themes, high.themes)
+
+
+@pytest.mark.parametrize(
+    ("spans", "joined"),
+    [
+        ([], []),
+        ([(0, 5)], [(0, 5)]),
+        ([(0, 5), (6, 9)], [(0, 9)]),
+        ([(0, 5), (5, 9), (10, 12)], [(0, 12)]),
+        ([(0, 5), (7, 9)], [(0, 5), (7, 9)]),
+        ([(0, 2), (3, 5), (20, 22), (23, 30)], [(0, 5), (20, 30)]),
+    ],
+)
+def test_neighbours_parted_by_a_blank_are_one_piece_of_evidence(spans, joined):
+    assert joined_spans([Span(*span) for span in spans]) == tuple(Span(*span) for span in joined)
 
 
 SPANS = (Span(0, 5), Span(6, 10), Span(11, 20))

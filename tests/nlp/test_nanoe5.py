@@ -63,10 +63,10 @@ def test_a_file_that_is_no_encoder_is_refused(data: bytes, message: str):
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
-    with pytest.raises(ModelError, match="none.bin"):
+    with pytest.raises(ModelError, match=r"none\.bin"):
         open_bundle(tmp_path / "none.bin")
     (tmp_path / "empty.bin").touch()
-    with pytest.raises(ModelError, match="empty.bin"):
+    with pytest.raises(ModelError, match=r"empty\.bin"):
         open_bundle(tmp_path / "empty.bin")
 
 

