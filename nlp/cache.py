@@ -41,7 +41,10 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class ExportedConfig:
-    """What must be known of an exported encoder to serve it; `prefix` stands before every text."""
+    """What must be known of an exported encoder to serve it; `prefix` stands before every text.
+
+    `adapter` is the `adapter_digest` of what was merged in, None where the export does not say.
+    """
 
     name: str
     dimension: int
@@ -49,6 +52,7 @@ class ExportedConfig:
     prefix: str
     pooling: str
     specials: Specials
+    adapter: str | None = None
 
 
 def bundled_encoder(
@@ -70,12 +74,24 @@ def bundled_encoder(
 
 
 def exported_encoder(
-    folder: Path, precision: Precision = "auto", threads: int | None = None, runtime: str | None = None
+    folder: Path,
+    precision: Precision = "auto",
+    threads: int | None = None,
+    runtime: str | None = None,
+    adapter: str | None = None,
 ) -> TransformerEncoder:
-    """An encoder that was exported whole, ready to encode; ModelError where the folder is not as it was written."""
+    """An encoder that was exported whole, ready to encode; ModelError where the folder is not as it was written.
+
+    `adapter` is the digest that the export must not contradict, None where any will do.
+    """
     if not intact(folder):
         raise ModelError(f"{folder} holds no intact exported encoder; export it again, which needs 'holos[train]'")
     config = _exported_config(json.loads((folder / CONFIG_FILE).read_text("utf-8")))
+    if adapter is not None and config.adapter not in (None, adapter):
+        raise ModelError(
+            f"{folder} was exported under the adapter of another model; export it again with this one: "
+            f"holos encoder {config.name} --model DIR"
+        )
     tokenizer = Tokenizer.from_str((folder / TOKENIZER_FILE).read_text("utf-8"))
     session = open_session(folder / WHOLE_FILE, None, choose(precision, processor_flags(), runtime), threads)
     version = file_digest(folder / MANIFEST)[:VERSION_LENGTH]
@@ -180,6 +196,14 @@ def file_digest(path: Path) -> str:
 def _digest(weights: Path, network: bytes, adapter: Mapping[str, np.ndarray] | None) -> str:
     total = hashlib.sha256(FORMAT.encode())
     for part in (file_digest(weights).encode(), hashlib.sha256(network).digest(), *_parts(adapter or {})):
+        total.update(part)
+    return total.hexdigest()[:VERSION_LENGTH]
+
+
+def adapter_digest(adapter: Mapping[str, np.ndarray] | None) -> str:
+    """Tells adapters apart; an encoder without one has a digest as well."""
+    total = hashlib.sha256()
+    for part in _parts(adapter or {}):
         total.update(part)
     return total.hexdigest()[:VERSION_LENGTH]
 

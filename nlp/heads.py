@@ -1,7 +1,8 @@
 """Reads a verbatim's token vectors: which themes, how they are spoken of, what sentiment, whether there is a reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -33,15 +34,25 @@ class HeadWeights:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], themes: int, dimension: int) -> "HeadWeights":
         """From named arrays as stored; ModelError where one is missing or of another shape."""
-        labels = themes + len(SIGNALS) + 1
-        shapes = {"query": (labels + 1, dimension), "weight": (labels, dimension), "bias": (labels,)}
-        out = {}
-        for name in cls.__dataclass_fields__:
-            if name not in arrays:
-                raise ModelError(f"the model's heads lack the array {name!r}: the folder is damaged, train it again")
-            out[name] = np.ascontiguousarray(arrays[name], np.float32)
-            if out[name].shape != shapes.get(name, out[name].shape):
-                raise ModelError(f"the model's array {name!r} is {out[name].shape}, {shapes[name]} is expected")
+        lacking = [name for name in cls.__dataclass_fields__ if name not in arrays]
+        if lacking:
+            raise ModelError(f"the model's heads lack the array {lacking[0]!r}: the folder is damaged, train it again")
+        out = {name: np.ascontiguousarray(arrays[name], np.float32) for name in cls.__dataclass_fields__}
+        labels, moods, hidden = themes + len(SIGNALS) + 1, len(MOODS), len(out["mood_in_weight"])
+        shapes = {
+            "query": (labels + 1, dimension),
+            "weight": (labels, dimension),
+            "bias": (labels,),
+            "sentiment_weight": (moods, dimension),
+            "sentiment_bias": (moods,),
+            "mood_in_weight": (hidden, dimension),
+            "mood_in_bias": (hidden,),
+            "mood_out_weight": (moods, hidden),
+            "mood_out_bias": (moods,),
+        }
+        for name, shape in shapes.items():
+            if out[name].shape != shape:
+                raise ModelError(f"the model's array {name!r} is {out[name].shape}, {shape} is expected")
         return cls(**out)
 
 
@@ -71,6 +82,24 @@ class Calibration:
     fallback: float
     score_table: np.ndarray | None = None
     score_weight: float = 0.0
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], themes: int) -> "Calibration":
+        """From named numbers and lists as stored; ModelError where one is missing, unknown or of another length."""
+        known = {field.name: field.default is MISSING for field in fields(cls)}
+        wrong = [name for name, required in known.items() if required and name not in values]
+        wrong += [name for name in values if name not in known]
+        if wrong:
+            raise ModelError(f"{wrong[0]} is {'unknown' if wrong[0] in values else 'missing'}")
+        out = {name: _value(name, value) for name, value in values.items()}
+        lengths = dict.fromkeys(("theme_scale", "theme_shift", "theme_threshold"), (themes,))
+        lengths |= dict.fromkeys(("signal_scale", "signal_shift", "signal_threshold"), (len(SIGNALS),))
+        if out.get("score_table") is not None:
+            lengths["score_table"] = (max(1, len(np.atleast_1d(out["score_table"]))), len(MOODS))
+        for name in known:
+            if np.shape(out.get(name)) != lengths.get(name, ()):
+                raise ModelError(f"{name} is {np.shape(out.get(name))}, {lengths.get(name, ())} is expected")
+        return cls(**out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +220,21 @@ def membership(offsets: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
     owner = np.clip(np.searchsorted(starts, middle, side="right") - 1, 0, None)
     out[np.arange(len(offsets)), owner] = 1.0
     return out
+
+
+def _value(name: str, value: Any) -> Any:
+    """A stored number, None, or list as float32; ModelError where it is something else."""
+    if name == "score_table" and value is None:
+        return None
+    if not isinstance(value, list | int | float) or isinstance(value, bool):
+        raise ModelError(f"{name} must be a number or a list of numbers")
+    try:
+        out = np.array(value, np.float32)
+    except (TypeError, ValueError):
+        raise ModelError(f"{name} must hold numbers only, in rows of one length") from None
+    if np.isnan(out).any():
+        raise ModelError(f"{name} holds what is no number")
+    return out if isinstance(value, list) else value
 
 
 def sigmoid(x: np.ndarray | float) -> np.ndarray:

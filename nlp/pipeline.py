@@ -1,6 +1,6 @@
 """From responses to classifications: one encoder pass between rules before it and read-outs after it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from nlp.encoder import Encoded, Encoder
 from nlp.heads import Heads, Reading, evidence_spans, joined_spans, membership, mood_of
 from nlp.justify import JustifyRules, rule_kind
 from nlp.language import LanguageDetector
-from nlp.priority import Policy, position, rank
+from nlp.policy import Policy
+from nlp.priority import position, rank
 from nlp.redact import Redactor
 from nlp.segments import Segmenter, trimmed
 from nlp.taxonomy import Taxonomy
@@ -86,23 +87,42 @@ class Pipeline:
             self._guarded(response, lambda response=response: self._prepare(response)) for response in responses
         ]
         ready = [item for item in prepared if isinstance(item, Prepared) and item.kind not in SILENT]
-        states = iter(
-            self.encoder.encode(
-                [item.redacted.text for item in ready],
-                [item.spans for item in ready],
-                [item.question for item in ready],
-            )
-        )
+        states = self._states(ready)
         out = []
         for item in prepared:
             if isinstance(item, Classification):
                 out.append(item)
                 continue
             encoded = next(states) if item.kind not in SILENT else None
-            out.append(self._guarded(item.response, lambda i=item, e=encoded: self._finish(i, e)))
+            failed = isinstance(encoded, Classification)
+            out.append(
+                encoded if failed else self._guarded(item.response, lambda i=item, e=encoded: self._finish(i, e))
+            )
         if len(out) != len(responses):
             raise AssertionError(f"{len(responses)} responses gave {len(out)} classifications")
         return out
+
+    def warm(self) -> None:
+        """Loads what only rare texts need, so that none waits for it; may run in a thread beside `classify`."""
+        self.rules.segmenter.warm()
+
+    def _states(self, items: Sequence[Prepared]) -> Iterator[Encoded | Classification]:
+        """The token states of each, in order, or its failure; no more at a time than the encoder has to hold."""
+        done = 0
+        try:
+            for encoded in self._encode(items):
+                done += 1
+                yield encoded
+        except Exception:  # of one text or of their number: the rest are tried one by one
+            pass
+        for item in items[done:]:
+            yield self._guarded(item.response, lambda item=item: next(iter(self._encode([item]))))
+
+    def _encode(self, items: Sequence[Prepared]) -> Iterable[Encoded]:
+        encode = getattr(self.encoder, "stream", self.encoder.encode)
+        return encode(
+            [item.redacted.text for item in items], [item.spans for item in items], [item.question for item in items]
+        )
 
     def _guarded(self, response: Response, work: Callable[[], Any]) -> Any:
         """The work's value; any error in it becomes this item's, so that a batch never fails for one text."""

@@ -1,20 +1,11 @@
 """Whom to call first: the bands of a score, and the rules that place a response by band, reason and signals."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
-from nlp.nodes import Node
-from nlp.types import MOODS, SIGNALS, Justification, Ranking, Response, Scale, Sentiment, ThemeTag
+from nlp.policy import Band, Metric, Policy, Rule, StandIn, band_end
+from nlp.types import Justification, Ranking, Response, Scale, Sentiment, ThemeTag
 
-METRICS = ("nps", "csat", "ces", "rating", "custom")
-BANDS = ("low", "middle", "passive", "high")
-GROUPS = ("detractor", "passive", "promoter")
-PRIORITIES = (1, 2, 3, 4)
-
-_THIRDS = {"third": 1, "two_thirds": 2}
 _FRACTION_OF = {"low": "third", "middle": "two_thirds"}
 _NAMES = {"nps": "NPS", "csat": "CSAT", "ces": "CES", "rating": "rating", "custom": "score"}
 _SIGNAL_WORDS = {
@@ -24,65 +15,6 @@ _SIGNAL_WORDS = {
     "safety_risk": "someone was or could be harmed",
     "suggestion": "the customer proposes an improvement",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """A stretch of a scale; `up_to` is a score, `third`, `two_thirds`, or None for the top of the scale."""
-
-    name: str
-    group: str
-    up_to: float | str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """The bands of a metric from the bottom up; `scale` is its own, None where each score brings one."""
-
-    bands: tuple[Band, ...]
-    scale: Scale | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A priority and what must hold for it; None and empty conditions ask for nothing."""
-
-    priority: int
-    bands: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    signals: tuple[str, ...] = ()
-    justified: bool | None = None
-    contact_consent: bool | None = None
-    negative_theme: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StandIn:
-    """The sentiment that stands in for a band when there is no score, from this probability on."""
-
-    sentiment: str
-    band: str
-    min_confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Hours until the first contact by priority, how often to try, and whether weekends and holidays are skipped."""
-
-    due_hours: Mapping[int, float]
-    attempts: int
-    working_days: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How a workspace ranks its responses; the first rule that matches wins."""
-
-    version: str
-    metrics: Mapping[str, Metric]
-    rules: tuple[Rule, ...]
-    no_score: StandIn
-    contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +65,10 @@ def group(policy: Policy, metric: str | None, score: float | None, scale: Scale 
 
 
 def position(policy: Policy, metric: str | None, score: float | None, scale: Scale | None = None) -> float | None:
-    """Where a score stands between its scale's ends, in [0, 1]; None where there is no score or no scale."""
+    """Where a score stands between its scale's ends, in [0, 1]; None without a score or a scale that has two ends."""
     entry = policy.metrics.get(metric or "custom")
     scale = scale or (entry.scale if entry else None)
-    if score is None or scale is None:
+    if score is None or scale is None or scale.min >= scale.max:
         return None
     return min(1.0, max(0.0, (score - scale.min) / (scale.max - scale.min)))
 
@@ -151,7 +83,7 @@ def _find(
         return None
     below: float | None = None
     for candidate in _bands_on(entry, scale):
-        end = _end(candidate, scale)
+        end = band_end(candidate, scale)
         if score <= end or candidate.up_to is None:
             return candidate, below, end
         below = end
@@ -164,14 +96,6 @@ def _bands_on(entry: Metric, scale: Scale) -> tuple[Band, ...]:
         return entry.bands
     kept = (item for item in entry.bands if item.up_to is None or item.name in _FRACTION_OF)
     return tuple(Band(item.name, item.group, item.up_to and _FRACTION_OF[item.name]) for item in kept)
-
-
-def _end(item: Band, scale: Scale) -> float:
-    if item.up_to is None:
-        return scale.max
-    if isinstance(item.up_to, str):
-        return scale.min + math.floor(_THIRDS[item.up_to] * (scale.max - scale.min) / 3)
-    return item.up_to
 
 
 def _place(policy: Policy, response: Response, sentiment: Sentiment) -> _Placed:
@@ -213,91 +137,3 @@ def _conditions(rule: Rule, negative: Sequence[str], signals: Sequence[str]) -> 
     if rule.negative_theme is not None:
         words.append(f"the customer is unhappy with {', '.join(negative)}" if negative else "no theme is negative")
     return words
-
-
-def parse_policy(data: Mapping[str, Any], source: str) -> Policy:
-    """A policy from loaded YAML; PolicyError names `source` and the key that is wrong."""
-    root = Node(data, source)
-    root.check_keys(("version", "metrics", "rules", "no_score", "contact"))
-    metrics = root.at("metrics")
-    metrics.check_keys(METRICS)
-    rules = tuple(_rule(node) for node in root.at("rules").items())
-    contact = root.at("contact")
-    contact.check_keys(("due_hours", "attempts", "working_days"))
-    hours = contact.at("due_hours")
-    hours.check_keys(PRIORITIES)
-    attempts = contact.at("attempts").number(1, math.inf)
-    return Policy(
-        version=root.at("version").text(),
-        metrics={name: _metric(metrics.at(name)) for name in METRICS},
-        rules=rules,
-        no_score=_stand_in(root.at("no_score")),
-        contact=Contact(
-            {priority: hours.at(priority).number(0, math.inf) for priority in PRIORITIES},
-            int(attempts),
-            contact.at("working_days").flag(),
-        ),
-    )
-
-
-def _stand_in(node: Node) -> StandIn:
-    node.check_keys(("sentiment", "band", "min_confidence"))
-    return StandIn(
-        node.at("sentiment").one_of(MOODS), node.at("band").one_of(BANDS), node.at("min_confidence").number(0, 1)
-    )
-
-
-def _metric(node: Node) -> Metric:
-    node.check_keys(("bands",), optional=("scale",))
-    scale = None
-    if node.has("scale"):
-        ends = node.at("scale")
-        ends.check_keys(("min", "max"))
-        scale = Scale(ends.at("min").number(), ends.at("max").number())
-        if scale.min >= scale.max:
-            raise ends.wrong("min must be less than max")
-    nodes = node.at("bands").items()
-    bands = tuple(_band(item, last=item is nodes[-1]) for item in nodes)
-    places = [BANDS.index(item.name) for item in bands]
-    if places != sorted(set(places)):
-        raise node.at("bands").wrong(f"must be in this order, each once: {', '.join(BANDS)}")
-    _check_cuts(node.at("bands"), bands, scale)
-    return Metric(bands, scale)
-
-
-def _band(node: Node, last: bool) -> Band:
-    node.check_keys(("band", "group"), optional=("up_to",))
-    if node.has("up_to") == last:
-        raise node.wrong("the last band has no up_to, it ends at the top" if last else "up_to is missing")
-    up_to: float | str | None = None
-    if not last:
-        end = node.at("up_to")
-        up_to = end.one_of(tuple(_THIRDS)) if isinstance(end.value, str) else end.number()
-    return Band(node.at("band").one_of(BANDS), node.at("group").one_of(GROUPS), up_to)
-
-
-def _check_cuts(node: Node, bands: Sequence[Band], scale: Scale | None) -> None:
-    # Thirds and numbers can be compared on a known scale only; without one, any that is thirds-only will do.
-    ends = [_end(item, scale or Scale(0, 3)) for item in bands[:-1]]
-    if scale is None and len({isinstance(item.up_to, str) for item in bands[:-1]}) > 1:
-        raise node.wrong("up_to mixes numbers and thirds; give the metric a scale or use one kind")
-    if any(low >= high for low, high in pairwise(ends)):
-        raise node.wrong("every up_to must be greater than the one before")
-    if scale is not None and ends and not (scale.min <= ends[0] and ends[-1] < scale.max):
-        raise node.wrong(f"up_to must lie on the scale, from {scale.min:g} to below {scale.max:g}")
-
-
-def _rule(node: Node) -> Rule:
-    node.check_keys(("priority", "when"))
-    when = node.at("when")
-    choices = {"bands": BANDS, "groups": GROUPS, "signals": SIGNALS}
-    flags = ("justified", "contact_consent", "negative_theme")
-    when.check_keys((), optional=(*choices, *flags))
-    if not when.value:
-        raise when.wrong("must name at least one condition")
-    listed = {key: known for key, known in choices.items() if when.has(key)}
-    lists = {key: tuple(item.one_of(known) for item in when.at(key).items()) for key, known in listed.items()}
-    priority = node.at("priority").number(PRIORITIES[0], PRIORITIES[-1])
-    if priority not in PRIORITIES:
-        raise node.at("priority").wrong(f"must be one of {', '.join(map(str, PRIORITIES))}")
-    return Rule(int(priority), **lists, **{key: when.at(key).flag() for key in flags if when.has(key)})

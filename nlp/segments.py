@@ -27,6 +27,10 @@ class Segmenter:
     def __init__(self) -> None:
         self._sentencizers = Sentencizers()
 
+    def warm(self) -> None:
+        """Loads what the first text in a language without rules here would wait seconds for; any thread may call it."""
+        self._sentencizers.warm()
+
     def segment(self, text: str, language: str) -> tuple[Span, ...]:
         """Ordered, disjoint spans without outer blanks that cover all that is not blank, in time linear in `text`."""
         code = language.split("-")[0].lower()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _ANY_LANGUAGE = "xx"
 # spaCy cuts Chinese character by character, so that "3.5" would end a sentence.
 _TAKEN_AS_ANY = ("zh",)
+# The first brings the import of spaCy, French and Indonesian two seconds each of compiling expressions.
+_SLOW_TO_MAKE = (_ANY_LANGUAGE, "fr", "id")
 # What ends sentences beside the marks spaCy knows: the Greek question mark as it is typed, the Armenian full stop as
 # it is often typed, and trailing off.
 _ENDERS_OF = {"el": (";",), "hy": (":",)}
@@ -35,6 +37,11 @@ class Sentencizers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pipelines: dict[str, Language] = {}
+
+    def warm(self) -> None:
+        """Loads spaCy and makes the pipelines that take seconds, so that no text has to wait for them."""
+        for code in _SLOW_TO_MAKE:
+            self.starts("", code)
 
     def starts(self, text: str, code: str) -> list[int]:
         """Where sentences other than the first begin, in code points."""

@@ -17,8 +17,8 @@ from nlp.types import Classification, Failure, Response, Versions
 
 SHARE = 32
 """Texts taken from one request before the next has its turn, so that one text never waits for a list of a thousand."""
-MAX_REQUESTS = 256
-"""Requests that may wait: 256 callers are never refused, and however many more come, an accepted one waits for the
+MAX_REQUESTS = 80
+"""Requests that may wait: 64 callers are never refused, and however many more come, an accepted one waits for the
 running batch and its own, about twice what it takes with as many."""
 MAX_WAIT = 0.1
 """Seconds: more requests may wait as long as they take no longer than this, as on a fast machine."""

@@ -1,14 +1,15 @@
 """A whole file through a classifier: rows in, one classification for each row out, in order."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
 from nlp.types import Classification, Failure
 from serving.batcher import Classifier
 from serving.rows import Row
-from serving.schemas import check
+from serving.schemas import METRIC_SCALES, check
 
 CHUNK = 256
 """Rows classified together: enough for full batches of like length, few enough for a progress bar that moves."""
@@ -40,7 +41,7 @@ def classify_file(
 ) -> Outcome:
     """Classifies every row, hands each answer to `keep`, and says which rows failed and why (never their text)."""
     outcome = Outcome()
-    for chunk in _chunks(rows):
+    for chunk in _chunks(_within_scale(row, say) for row in rows):
         for row, answer in zip(chunk, classify_rows(classifier, chunk, now), strict=True):
             keep(row, answer)
             outcome.rows += 1
@@ -67,6 +68,18 @@ def classify_rows(classifier: Classifier, rows: Sequence[Row], now: datetime) ->
         else Classification(response.id if response else row.id, "error", classifier.versions, error=failure)
         for row, response, failure in zip(rows, responses, failures, strict=True)
     ]
+
+
+def _within_scale(row: Row, say: Callable[[str], None]) -> Row:
+    """The row without a score that its scale does not have: its words are still worth reading."""
+    item = row.item
+    if item is None or item.score is None:
+        return row
+    scale = item.scale or METRIC_SCALES.get(item.metric or "")
+    if scale is None or not math.isfinite(item.score) or scale.min <= item.score <= scale.max:
+        return row
+    say(f"row {row.number}: score {item.score:g} is outside the scale {scale.min:g} to {scale.max:g}; read without it")
+    return replace(row, item=item.model_copy(update={"score": None}))
 
 
 def _report(outcome: Outcome, row: Row, failure: Failure, say: Callable[[str], None]) -> None:

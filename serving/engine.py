@@ -1,6 +1,7 @@
 """The model behind the API: loaded in the thread that will run it, proven on golden sentences, then put to work."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
@@ -97,11 +98,22 @@ class Engine:
         )
         self._metrics.show_versions(classifier.versions)
         logs.get_logger().info("ready", model=classifier.versions.model, seconds=round(monotonic() - started, 2))
+        if hasattr(classifier, "warm"):
+            # Neither the inference thread, which has requests to answer, nor one that a shutdown would wait for.
+            threading.Thread(target=_warm, args=(classifier.warm,), name="holos-warm", daemon=True).start()
 
     def _load_and_prove(self) -> Classifier:
         classifier = self._load()
         prove(classifier)
         return classifier
+
+
+def _warm(warm: Callable[[], None]) -> None:
+    """What was not loaded now is loaded by the first text that needs it."""
+    try:
+        warm()
+    except Exception as error:
+        logs.get_logger().warning("not_warmed", **logs.where(error))
 
 
 def prove(classifier: Classifier) -> None:

@@ -11,8 +11,9 @@ from nlp.types import MOODS
 from training.dataset import UNKNOWN, Targets
 
 PRIOR_SCALE = 6.0  # strength of the pull towards the shared calibration, in rows' worth of evidence
-PRIOR_THRESHOLD = 15.0  # positives a theme needs before its own threshold outweighs the shared one
+PRIOR_THRESHOLD = 20.0  # positives a theme needs before its own threshold outweighs the shared one
 GRID = np.arange(0.10, 0.86, 0.02)
+NEUTRAL = 0.5  # of cuts that do equally well, the one next to it is taken
 WEIGHTS = np.arange(0.0, 2.01, 0.25)
 SCORE_BINS = 5
 SCORE_PRIOR = 2.0  # rows of every mood assumed at every score, so that none is impossible
@@ -86,6 +87,8 @@ def sentiment_with_scores(sentiment: np.ndarray, scores: Scores, weight: float) 
 
 def _score_weight(sentiment: np.ndarray, labels: np.ndarray, scores: Scores) -> float:
     known = labels != UNKNOWN
+    if not known.any():
+        return 0.0
 
     def accuracy(weight: float) -> float:
         return float((sentiment_with_scores(sentiment, scores, weight).argmax(1) == labels)[known].mean())
@@ -142,18 +145,20 @@ def _f1(tp: float, fp: float, fn: float) -> float:
 
 def _thresholds(probabilities: np.ndarray, labels: np.ndarray, general: int | None) -> tuple[np.ndarray, float]:
     """A threshold a theme for the best micro-F1, drawn to the shared one where positives are few; and the fallback."""
-    shared = max(GRID, key=lambda cut: _f1(*_counts(probabilities, labels, cut)))
+    shared = max(GRID, key=lambda cut: (_f1(*_counts(probabilities, labels, cut)), -abs(cut - NEUTRAL)))
     thresholds = np.full(labels.shape[1], shared)
     for _ in range(3):
         for k in range(labels.shape[1]):
             thresholds[k] = _best_alone(probabilities, labels, thresholds, k, shared)
-    fallback = max(GRID, key=lambda cut: _chosen_f1(probabilities, labels, thresholds, cut, general))
+    fallback = max(
+        GRID, key=lambda cut: (_chosen_f1(probabilities, labels, thresholds, cut, general), -abs(cut - NEUTRAL))
+    )
     return thresholds, float(fallback)
 
 
 def _best_alone(probabilities, labels, thresholds, k: int, shared: float) -> float:
     rest = [_counts(probabilities[:, [j]], labels[:, [j]], thresholds[j]) for j in range(labels.shape[1]) if j != k]
-    tp, fp, fn = np.array(rest).sum(axis=0)
+    tp, fp, fn = np.array(rest).reshape(-1, 3).sum(axis=0)
 
     def micro(cut: float) -> float:
         a, b, c = _counts(probabilities[:, [k]], labels[:, [k]], cut)
@@ -177,7 +182,8 @@ def _chosen_f1(probabilities, labels, thresholds, fallback: float, general: int 
 def _signal_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     def best(k: int) -> float:
         cuts = [cut for cut in GRID if cut >= SIGNAL_FLOOR]
-        return max(cuts, key=lambda cut: (_f1(*_counts(probabilities[:, [k]], labels[:, [k]], cut)), -abs(cut - 0.5)))
+        column, known = probabilities[:, [k]], labels[:, [k]]
+        return max(cuts, key=lambda cut: (_f1(*_counts(column, known, cut)), -abs(cut - NEUTRAL)))
 
     return np.array([best(k) for k in range(labels.shape[1])])
 

@@ -10,7 +10,7 @@ from nlp.errors import InputError
 from training.compare import compare
 from training.dataset import LabelledRow, parse_row, read_jsonl
 from training.evaluate import evaluate as score
-from training.report import show, write
+from training.report import check_path, show, write
 
 
 def read_labels(path: Path) -> list[LabelledRow]:
@@ -25,6 +25,8 @@ def evaluate(
     data: Path, model: Path, against: Path | None, output: Path | None, data_dir: Path, cache_dir: Path
 ) -> None:
     """Scores a model on labelled rows, against another one if given; prints tables, writes a report if asked."""
+    if output:
+        check_path(output)
     rows = read_labels(data)
     responses = [row.response for row in rows]
     said = load_pipeline(model, data_dir, cache_dir).classify(responses)

@@ -79,8 +79,11 @@ def _share(sums: np.ndarray) -> np.ndarray:
 
 def _difference(figure: str, group: str, baseline: np.ndarray, candidate: np.ndarray, measure) -> Difference:
     rng = np.random.default_rng(SEED)
-    draws = rng.integers(0, len(baseline), (RESAMPLES, len(baseline)))
-    change = measure(candidate[draws].sum(axis=1)) - measure(baseline[draws].sum(axis=1))
+    both, rows = np.concatenate([baseline, candidate], axis=1), len(baseline)
+    sums = np.empty((RESAMPLES, both.shape[1]), np.int64)
+    for index in range(RESAMPLES):  # one by one: all draws together are RESAMPLES times the rows
+        sums[index] = np.bincount(rng.integers(0, rows, rows), minlength=rows) @ both
+    change = measure(sums[:, baseline.shape[1] :]) - measure(sums[:, : baseline.shape[1]])
     low, high = np.quantile(change, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Difference(
         figure, group, float(measure(baseline.sum(0))), float(measure(candidate.sum(0))), float(low), float(high)

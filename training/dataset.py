@@ -4,8 +4,9 @@ import gzip
 import hashlib
 import json
 import unicodedata
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from nlp.errors import InputError
 from nlp.text import normalise
-from nlp.types import MOODS, SIGNALS, Response, Scale
+from nlp.types import MOODS, SIGNALS, Respondent, Response, Scale
+from training.fields import Fields
 
 UNKNOWN = -1
 
@@ -33,7 +35,7 @@ class LabelledRow:
     question: str | None = None
     themes: frozenset[str] | None = None
     themes_disputed: frozenset[str] = frozenset()
-    theme_sentiments: Mapping[str, str] = field(default_factory=dict)
+    theme_sentiments: Mapping[str, str] | None = None
     sentiment: str | None = None
     justified: bool | None = None
     signals: frozenset[str] | None = None
@@ -41,9 +43,9 @@ class LabelledRow:
     metric: str | None = None
     score: float | None = None
     scale: Scale | None = None
+    contact_consent: bool | None = None
     priority: int | None = UNKNOWN
     source: str = ""
-    weight: float = 1.0
 
     @property
     def response(self) -> Response:
@@ -55,7 +57,13 @@ class LabelledRow:
             metric=self.metric,
             score=self.score,
             scale=self.scale,
+            respondent=None if self.contact_consent is None else Respondent(contact_consent=self.contact_consent),
         )
+
+    @property
+    def theme_ids(self) -> frozenset[str]:
+        """Every theme that the labels name as right."""
+        return (self.themes or frozenset()) | frozenset(self.theme_sentiments or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,54 +83,54 @@ class Targets:
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     """Objects of a JSON Lines file, gzipped or not; an unreadable line is an InputError with its number."""
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{path}, line {number}: not JSON ({error.msg} at column {error.colno})") from None
-            if not isinstance(row, dict):
-                raise InputError(f"{path}, line {number}: a JSON object is expected, this is a {type(row).__name__}")
-            yield row
+    try:
+        with opener(path, "rt", encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _object(line, f"{path}, line {number}")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not in UTF-8; save it in that encoding") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise InputError(f"{path} ends in .gz but is no whole gzip file; pack it again or rename it") from None
+
+
+def _object(line: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: not JSON ({error.msg} at column {error.colno})") from None
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: a JSON object is expected, this is a {type(row).__name__}")
+    return row
 
 
 def parse_row(row: Mapping[str, Any], source: str = "") -> LabelledRow:
     """A labelled row of the contract; raises InputError naming the id and the field."""
-    identity = str(row.get("id", ""))
-    text = row.get("text")
-    if not isinstance(text, str):
-        raise InputError(f"{source}: row {identity!r} has no text")
-    sentiment = row.get("sentiment")
-    moods = dict(row.get("theme_sentiments") or {})
-    for mood in (*moods.values(), *([sentiment] if sentiment is not None else [])):
-        if mood not in MOODS:
-            raise InputError(f"{source}: row {identity!r} has the sentiment {mood!r}; use one of {', '.join(MOODS)}")
-    themes, signals = row.get("themes"), row.get("signals")
+    read = Fields(row, source)
     return LabelledRow(
-        id=identity,
-        text=normalise(text),
-        language=row.get("lang") or row.get("language"),
-        question=row.get("question"),
-        themes=None if themes is None else frozenset(themes),
-        themes_disputed=frozenset(row.get("themes_disputed") or ()),
-        theme_sentiments=moods,
-        sentiment=sentiment,
-        justified=row.get("justified"),
-        signals=None if signals is None else frozenset(_signals(signals)),
-        signals_disputed=frozenset(row.get("signals_disputed") or ()),
-        metric=row.get("metric"),
-        score=row.get("score"),
-        scale=Scale(**row["scale"]) if row.get("scale") else None,
-        priority=row.get("priority", UNKNOWN),
+        id=read.identity,
+        text=normalise(read.text()),
+        language=read.string("lang") or read.string("language"),
+        question=read.string("question"),
+        themes=read.strings("themes"),
+        themes_disputed=read.strings("themes_disputed") or frozenset(),
+        theme_sentiments=read.moods("theme_sentiments"),
+        sentiment=read.mood("sentiment"),
+        justified=read.flag("justified"),
+        signals=read.signals("signals"),
+        signals_disputed=read.signals("signals_disputed") or frozenset(),
+        metric=read.string("metric"),
+        score=read.number("score"),
+        scale=read.scale("scale"),
+        contact_consent=read.consent(),
+        priority=read.whole("priority", UNKNOWN),
         source=source,
     )
 
 
 def targets(rows: Sequence[LabelledRow], themes: Sequence[str]) -> Targets:
     """Arrays for training, with disputed themes unknown; raises InputError for theme ids outside the taxonomy."""
-    _check_ids(rows, themes)
+    check_themes(rows, themes)
     columns = {theme: index for index, theme in enumerate(themes)}
     out = Targets(
         themes=np.full((len(rows), len(themes)), UNKNOWN, np.int8),
@@ -141,7 +149,7 @@ def _fill(out: Targets, index: int, row: LabelledRow, columns: Mapping[str, int]
         out.themes[index] = 0
         out.themes[index, [columns[theme] for theme in row.themes]] = 1
         out.themes[index, [columns[theme] for theme in row.themes_disputed if theme in columns]] = UNKNOWN
-    for theme, mood in row.theme_sentiments.items():
+    for theme, mood in (row.theme_sentiments or {}).items():
         out.moods[index, columns[theme]] = MOODS.index(mood)
     if row.sentiment is not None:
         out.sentiment[index] = MOODS.index(row.sentiment)
@@ -169,12 +177,8 @@ def split(rows: Iterable[LabelledRow], share: float) -> tuple[list[LabelledRow],
     return train, dev
 
 
-def _signals(signals: Any) -> list[str]:
-    return [name for name, on in signals.items() if on] if isinstance(signals, dict) else list(signals)
-
-
-def _check_ids(rows: Sequence[LabelledRow], themes: Sequence[str]) -> None:
-    known = set(themes)
-    unknown = sorted({theme for row in rows for theme in (row.themes or set()) | set(row.theme_sentiments)} - known)
+def check_themes(rows: Iterable[LabelledRow], themes: Sequence[str]) -> None:
+    """InputError where labels name themes outside the taxonomy."""
+    unknown = sorted({theme for row in rows for theme in row.theme_ids} - set(themes))
     if unknown:
         raise InputError(f"theme ids outside the taxonomy: {', '.join(unknown)}; add them to it or mend the labels")

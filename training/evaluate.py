@@ -5,13 +5,14 @@ scored on it.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nlp.types import Classification
 from training.dataset import UNKNOWN, LabelledRow
 
 Pair = tuple[LabelledRow, Classification]
+FAILED = "failed"  # stands for the sentiment of what could not be classified: wrong whatever the label
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,12 @@ def figures(pairs: Sequence[Pair]) -> Figures:
     """Every figure over the pairs given."""
     themes = [_themes(row, said) for row, said in pairs if row.themes is not None]
     per_theme = _per_label(themes)
-    moods = [_moods(row, said) for row, said in pairs if row.themes is not None]
-    sentiment = [(row.sentiment, said.sentiment.label) for row, said in pairs if row.sentiment and said.sentiment]
+    moods = [
+        _moods(row.themes, row.theme_sentiments, row.themes_disputed, said)
+        for row, said in pairs
+        if row.themes is not None and row.theme_sentiments is not None
+    ]
+    sentiment = [(row.sentiment, _mood(said)) for row, said in pairs if row.sentiment]
     signals = [
         (row.signals - row.signals_disputed, frozenset(said.signals) - row.signals_disputed)
         for row, said in pairs
@@ -92,6 +97,10 @@ def figures(pairs: Sequence[Pair]) -> Figures:
     )
 
 
+def _mood(said: Classification) -> str:
+    return said.sentiment.label if said.sentiment else FAILED
+
+
 def _priority(said: Classification) -> int | None:
     return said.ranking.priority if said.ranking else None
 
@@ -102,12 +111,13 @@ def _themes(row: LabelledRow, said: Classification) -> tuple[frozenset, frozense
     return row.themes - row.themes_disputed, found - row.themes_disputed
 
 
-def _moods(row: LabelledRow, said: Classification) -> tuple[frozenset, frozenset]:
+def _moods(
+    themes: frozenset[str], moods: Mapping[str, str], disputed: frozenset[str], said: Classification
+) -> tuple[frozenset, frozenset]:
     """Theme and mood together; a theme tagged without a settled mood is not scored."""
-    assert row.themes is not None
-    unsettled = row.themes_disputed | (row.themes - set(row.theme_sentiments))
+    unsettled = disputed | (themes - set(moods))
     found = frozenset((tag.id, tag.sentiment.label) for tag in said.themes if tag.id not in unsettled)
-    return frozenset(row.theme_sentiments.items()), found
+    return frozenset(moods.items()), found
 
 
 def _score(tp: int, fp: int, fn: int) -> Score:

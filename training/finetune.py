@@ -30,7 +30,6 @@ class Plan:
     warmup: float = 0.06
     weight_decay: float = 0.01
     average: float = 0.998
-    smoothing: float = 0.0
     positive_weight: float = 1.0
     seed: int = 7
     masking: float = 0.05
@@ -73,19 +72,19 @@ def train(
     """Trains `network` in place on `epochs(number)` rows each epoch; leaves the averaged weights in it."""
     torch.manual_seed(settings.seed)
     first = epochs(0)
-    total = settings.epochs * len(_batches(tokenizer, first, settings, 0)[1])
+    tokenised = _tokenised(tokenizer, first, settings)
+    total = settings.epochs * len(_batches(tokenised, settings, 0))
     optimizer = torch.optim.AdamW(_groups(network, settings), betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / max(1, total), settings.warmup))
     average = Average(network, settings.average)
     for epoch in range(settings.epochs):
         rows = first if epoch == 0 else epochs(epoch)
+        tokenised = tokenised if epoch == 0 else _tokenised(tokenizer, rows, settings)
         began, losses = time.monotonic(), []
-        sequences_, batches = _batches(tokenizer, rows, settings, settings.seed + epoch)
-        wanted = targets(rows, themes)
-        weights = np.array([row.weight for row in rows], np.float32)
+        batches, wanted = _batches(tokenised, settings, settings.seed + epoch), targets(rows, themes)
         network.train()
         for number, batch in enumerate(batches):
-            loss = _step(network, sequences_, wanted, weights, batch, tokenizer.specials, settings)
+            loss = _step(network, tokenised, wanted, batch, tokenizer.specials, settings)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 1.0)
@@ -109,9 +108,9 @@ def predict(
 ) -> dict[str, np.ndarray]:
     """Logits per task in row order, float32."""
     network.eval()
-    seqs, batches = _batches(tokenizer, rows, settings, None)
+    seqs = _tokenised(tokenizer, rows, settings)
     out: dict[str, np.ndarray] = {}
-    for batch in batches:
+    for batch in _batches(seqs, settings, None):
         ids, attention, own = collate([seqs[i] for i in batch], tokenizer.specials.pad)
         for task, values in network(ids, attention, own).items():
             if task not in out:
@@ -120,11 +119,12 @@ def predict(
     return out
 
 
-def _batches(
-    tokenizer: TextTokenizer, rows: Sequence[LabelledRow], settings: Plan, seed: int | None
-) -> tuple[list[TokenRow], list[list[int]]]:
-    seqs = sequences(tokenizer, [row.text for row in rows], [row.question for row in rows], settings.longest)
-    return seqs, plan([len(seq.ids) for seq in seqs], settings.budget, seed)
+def _tokenised(tokenizer: TextTokenizer, rows: Sequence[LabelledRow], settings: Plan) -> list[TokenRow]:
+    return sequences(tokenizer, [row.text for row in rows], [row.question for row in rows], settings.longest)
+
+
+def _batches(seqs: Sequence[TokenRow], settings: Plan, seed: int | None) -> list[list[int]]:
+    return plan([len(seq.ids) for seq in seqs], settings.budget, seed)
 
 
 def _groups(network: Network, settings: Plan) -> list[dict]:
@@ -142,40 +142,39 @@ def _rate(progress: float, warmup: float) -> float:
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
 
 
-def _step(network, seqs, wanted: Targets, weights: np.ndarray, batch: list[int], specials: Specials, settings: Plan):
+def _step(network, seqs, wanted: Targets, batch: list[int], specials: Specials, settings: Plan) -> Tensor:
     ids, attention, own = collate([seqs[i] for i in batch], specials.pad)
     # Unknown words in place of some: the cheapest regulariser, and phone typing is full of them anyway.
     hidden = (torch.rand(ids.shape) < settings.masking) & own
     ids = torch.where(hidden, specials.mask, ids)
     logits = network(ids, attention, own)
     labels = {task: torch.from_numpy(getattr(wanted, task)[batch]) for task in TASKS}
-    return loss(logits, labels, torch.from_numpy(weights[batch]), settings)
+    return loss(logits, labels, settings)
 
 
-def loss(logits: dict[str, Tensor], labels: dict[str, Tensor], row_weights: Tensor, settings: Plan) -> Tensor:
+def loss(logits: dict[str, Tensor], labels: dict[str, Tensor], settings: Plan) -> Tensor:
     """The sum over tasks of the mean over what is labelled; a batch where a task has no label adds nothing for it."""
     parts = [
-        _binary(logits["themes"], labels["themes"], row_weights, settings) * 10,
-        _classes(logits["moods"], labels["moods"], settings),
-        _classes(logits["sentiment"], labels["sentiment"], settings),
-        _binary(logits["justified"][:, None], labels["justified"][:, None], row_weights, settings),
-        _binary(logits["signals"], labels["signals"], row_weights, settings) * 3,
+        _binary(logits["themes"], labels["themes"], settings) * 10,
+        _classes(logits["moods"], labels["moods"]),
+        _classes(logits["sentiment"], labels["sentiment"]),
+        _binary(logits["justified"][:, None], labels["justified"][:, None], settings),
+        _binary(logits["signals"], labels["signals"], settings) * 3,
     ]
     return sum(weight * part for weight, part in zip(settings.weights, parts, strict=True))
 
 
-def _binary(logits: Tensor, labels: Tensor, row_weights: Tensor, settings: Plan) -> Tensor:
+def _binary(logits: Tensor, labels: Tensor, settings: Plan) -> Tensor:
     known = labels != UNKNOWN
     if not known.any():
         return logits.sum() * 0
-    wanted = labels.float().clamp(min=0) * (1 - settings.smoothing) + settings.smoothing / 2
-    weight = torch.where(labels == 1, settings.positive_weight, 1.0) * known * row_weights[:, None]
-    raw = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    weight = torch.where(labels == 1, settings.positive_weight, 1.0) * known
+    raw = functional.binary_cross_entropy_with_logits(logits, labels.float().clamp(min=0), reduction="none")
     return (raw * weight).sum() / known.sum()
 
 
-def _classes(logits: Tensor, labels: Tensor, settings: Plan) -> Tensor:
+def _classes(logits: Tensor, labels: Tensor) -> Tensor:
     known = labels != UNKNOWN
     if not known.any():
         return logits.sum() * 0
-    return functional.cross_entropy(logits[known], labels[known].long(), label_smoothing=settings.smoothing)
+    return functional.cross_entropy(logits[known], labels[known].long())

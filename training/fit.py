@@ -1,5 +1,6 @@
 """Fits the heads alone, over token states that a frozen encoder gave once."""
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,18 @@ from training.dataset import Targets
 from training.finetune import TASKS, Average, Plan, loss
 from training.network import Heads
 
+LINES = 30  # of progress, about
+
 
 @dataclass(frozen=True, slots=True)
 class FitPlan:
-    """How to fit the heads; the rate is high because only a thin layer learns."""
+    """How to fit the heads; the rate is high because only a thin layer learns.
+
+    With few rows, which make few batches an epoch, there are as many epochs more as `least_steps` asks for.
+    """
 
     epochs: int = 30
+    least_steps: int = 300
     batch: int = 64
     rate: float = 3e-3
     weight_decay: float = 0.01
@@ -28,7 +35,6 @@ def fit(
     heads: Heads,
     states: Sequence[np.ndarray],
     wanted: Targets,
-    weights: np.ndarray,
     settings: FitPlan,
     losses: Plan,
     report: Callable[[str], None],
@@ -40,25 +46,27 @@ def fit(
         [p for p in heads.parameters() if p.requires_grad], lr=settings.rate, weight_decay=settings.weight_decay
     )
     batches = _batches([len(state) for state in states], settings.batch)
+    epochs = max(settings.epochs, math.ceil(settings.least_steps / len(batches)))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.rate, total_steps=settings.epochs * len(batches), pct_start=0.1
+        optimizer, settings.rate, total_steps=epochs * len(batches), pct_start=0.1
     )
     average = Average(heads, settings.average)
     heads.train()
-    for epoch in range(settings.epochs):
+    for epoch in range(epochs):
         rng.shuffle(batches)
         total = 0.0
         for batch in batches:
             logits = heads(*padded([states[i] for i in batch]))
             labels = {task: torch.from_numpy(getattr(wanted, task)[batch]) for task in TASKS}
-            value = loss(logits, labels, torch.from_numpy(weights[batch]), losses)
+            value = loss(logits, labels, losses)
             optimizer.zero_grad(set_to_none=True)
             value.backward()
             optimizer.step()
             schedule.step()
             average.update(heads)
             total += value.item()
-        report(f"heads, epoch {epoch + 1} of {settings.epochs}: loss {total / len(batches):.4f}")
+        if (epoch + 1) % max(1, epochs // LINES) == 0:
+            report(f"heads, epoch {epoch + 1} of {epochs}: loss {total / len(batches):.4f}")
     average.swap(heads)
     heads.eval()
 

@@ -3,18 +3,28 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nlp.cache import CONFIG_FILE, TOKENIZER_FILE, WHOLE_FILE, ExportedConfig, building, intact, place, seal
+from nlp.cache import (
+    CONFIG_FILE,
+    TOKENIZER_FILE,
+    WHOLE_FILE,
+    ExportedConfig,
+    adapter_digest,
+    building,
+    intact,
+    place,
+    seal,
+)
 from nlp.errors import ModelError
 from nlp.graph import WEIGHTS_FILE
 from nlp.tokens import Specials
 
-FORMAT = "1"  # of the exported folder; raise it when the files in it change meaning
+FORMAT = "2"  # of the exported folder; raise it when the files in it change meaning
 E5_PREFIX = "query:"  # e5 models were trained with it, and do not say so in their configuration
 LONGEST = 512  # tokens in a window for encoders that take more: attention beyond costs without helping comments
 
@@ -44,6 +54,7 @@ def export_hub(
     if adapter:
         put_adapter(loaded.model, adapter)
     graph, weights = export_whole(loaded.model)
+    config = replace(loaded.config, adapter=adapter_digest(adapter))
     try:
         with building(cache_dir) as aside:
             made = Path(aside) / folder.name
@@ -51,7 +62,7 @@ def export_hub(
             (made / WHOLE_FILE).write_bytes(graph)
             (made / WEIGHTS_FILE).write_bytes(weights)
             (made / TOKENIZER_FILE).write_text(loaded.tokenizer_json, "utf-8")
-            (made / CONFIG_FILE).write_text(json.dumps(asdict(loaded.config)), "utf-8")
+            (made / CONFIG_FILE).write_text(json.dumps(asdict(config)), "utf-8")
             seal(made)
             place(made, folder)
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from nlp.errors import InputError
 from training.compare import Difference
@@ -61,26 +62,36 @@ def tables(report: Report, differences: Sequence[Difference] = ()) -> list[tuple
 def show(report: Report, differences: Sequence[Difference], console: Console) -> None:
     """Prints the tables."""
     for name, header, lines in tables(report, differences):
-        table = Table(*header, title=name)
+        # Text, not str: rich would read the brackets of a theme id as markup.
+        table = Table(title=name)
+        for column in header:
+            table.add_column(Text(column))
         for line in lines:
-            table.add_row(*line)
+            table.add_row(*map(Text, line))
         console.print(table)
+
+
+def check_path(path: Path) -> None:
+    """InputError where no report could be written to `path`; asked before the work, not after it."""
+    if path.suffix not in (".html", ".json"):
+        raise InputError(f"{path}: a report ends in .html or .json")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist; make it or name another")
 
 
 def write(report: Report, differences: Sequence[Difference], path: Path, title: str) -> None:
     """Writes the report by the ending of its path: .html or .json."""
+    check_path(path)
     if path.suffix == ".html":
         page = Environment(autoescape=True).from_string(PAGE)
         path.write_text(page.render(title=title, tables=tables(report, differences)), encoding="utf-8")
-    elif path.suffix == ".json":
+    else:
         content = {
             "title": title,
             **_plain(report),
             "against": [asdict(d) | {"verdict": d.verdict} for d in differences],
         }
         path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    else:
-        raise InputError(f"{path}: a report ends in .html or .json")
 
 
 def _plain(report: Report) -> dict:

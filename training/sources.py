@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from training.dataset import LabelledRow, parse_row, read_jsonl
+from training.dataset import LabelledRow, parse_row, read_jsonl, text_key
 
 LONG_REVIEW = 420  # characters; a longer review with one recommend flag says little about any of its sentences
 
 _SPACE_BEFORE = re.compile(r"\s+([,.;:!?%)\]…])")
 _SPACE_AFTER = re.compile(r"([(\[])\s+")
-_REPEATED = re.compile(r"([.!?,])\s+(?=[.!?,])")
 _QUOTED = re.compile(r"\"\s+([^\"]*?)\s+\"")
-# PolEmo's tokeniser cuts the personal ending off past forms: "była m" -> "byłam", "zrobili śmy" -> "zrobiliśmy".
-_ENDING = re.compile(r"\b(\w+(?:ł|ła|ło|li|ły|by))\s(m|em|eś|ś|śmy|ście)\b")
+# PolEmo's tokeniser cuts the personal ending off past forms: "była m" -> "byłam", "zrobili śmy" -> "zrobiliśmy", and
+# both parts off conditionals: "chciała by m" -> "chciałabym". The "m" of "m.in." is no ending.
+_ENDING = re.compile(r"\b(\w+(?:ł|ła|ło|li|ły|by))(?:\s(by))?\s(m|em|eś|ś|śmy|ście)\b(?!\s?\.\s?in\b)")
 
 MAMS_THEMES = {
     "food": "product.quality",
@@ -29,10 +29,9 @@ MAMS_THEMES = {
 
 def detokenise(text: str) -> str:
     """PolEmo's tokenised Polish as a person would have typed it."""
-    text = _ENDING.sub(r"\1\2", text)
+    text = _ENDING.sub(r"\1\2\3", text.replace("``", '"').replace("''", '"'))
     text = _QUOTED.sub(r'"\1"', text)
-    text = _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", text))
-    return _REPEATED.sub(r"\1", text).replace("``", '"').replace("''", '"')
+    return _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", text))
 
 
 def seed_rows(folder: Path) -> list[LabelledRow]:
@@ -101,6 +100,4 @@ def _plain(row: LabelledRow) -> LabelledRow:
 
 def keys(rows: Sequence[LabelledRow]) -> set[str]:
     """Text keys of rows, for keeping them out of other parts."""
-    from training.dataset import text_key
-
     return {text_key(row.text) for row in rows}

@@ -270,18 +270,7 @@ def test_a_missing_array_is_named(name):
         HeadWeights.from_arrays({key: values for key, values in arrays().items() if key != name}, THEMES, WIDTH)
 
 
-SHAPES_UNCHECKED = pytest.mark.xfail(strict=True, reason="from_arrays checks the shapes of query, weight and bias only")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "query",
-        "weight",
-        "bias",
-        *(pytest.param(n, marks=SHAPES_UNCHECKED) for n in ("sentiment_weight", "mood_out_bias")),
-    ],
-)
+@pytest.mark.parametrize("name", sorted(arrays()))
 def test_an_array_of_another_shape_is_named(name):
     damaged = arrays() | {name: np.zeros((2, 2), np.float32)}
     with pytest.raises(ModelError, match=name):

@@ -2,8 +2,12 @@
 
 import hashlib
 import re
+import subprocess
+import sys
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -336,8 +340,45 @@ class LopsidedEncoder(WordEncoder):
         return [replace(e, offsets=e.offsets[:0]) if BROKEN in t else e for t, e in zip(texts, out, strict=True)]
 
 
+class StreamingEncoder(WordEncoder):
+    """Reads a text only when its states are asked for, and remembers how many are still held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[weakref.ref] = []
+        self.most = 0
+
+    def encode(self, texts, spans, contexts):
+        raise AssertionError("an encoder that can stream is not asked for all states at once")
+
+    def stream(self, texts, spans, contexts):
+        for text in texts:
+            if BROKEN in text:
+                raise RuntimeError("out of memory")
+            encoded = self._one(text)
+            self.held.append(weakref.ref(encoded.tokens))
+            self.most = max(self.most, sum(held() is not None for held in self.held))
+            yield encoded
+            del encoded
+
+
+class ShortEncoder(WordEncoder):
+    """Gives up at a text without a word."""
+
+    def encode(self, texts, spans, contexts):
+        return list(takewhile(lambda encoded: encoded is not None, map(self._unless_broken, texts)))
+
+    def _unless_broken(self, text: str) -> Encoded | None:
+        return None if BROKEN in text else self._one(text)
+
+
 def broken(part: str, rules: Rules) -> Pipeline:
-    encoders = {"encoder": BrokenEncoder, "offsets": LopsidedEncoder}
+    encoders = {
+        "encoder": BrokenEncoder,
+        "offsets": LopsidedEncoder,
+        "stream": StreamingEncoder,
+        "count": ShortEncoder,
+    }
     if part == "redactor":
         file = DATA / "policies" / "redaction.yaml"
         rules = replace(rules, redactor=BrokenRedactor(parse_patterns(read_yaml(file), str(file))))
@@ -346,12 +387,7 @@ def broken(part: str, rules: Rules) -> Pipeline:
     return Pipeline(encoders.get(part, WordEncoder)(), heads(), TAXONOMY, rules, "m")
 
 
-ENCODER = pytest.mark.xfail(
-    strict=True, raises=RuntimeError, reason="encode() is called outside the guard in classify()"
-)
-
-
-@pytest.mark.parametrize("part", ["redactor", "segmenter", "offsets", pytest.param("encoder", marks=ENCODER)])
+@pytest.mark.parametrize("part", ["redactor", "segmenter", "offsets", "encoder", "stream", "count"])
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_what_breaks_on_one_text_stays_with_it(rules, part, place):
     texts = [SLOW, "Everything was fine with this shop"]
@@ -370,3 +406,29 @@ def test_what_breaks_on_one_text_stays_with_it(rules, part, place):
 def test_what_the_service_reads_off_a_pipeline(pipeline, rules):
     assert pipeline.policy is rules.policy and pipeline.detector is rules.detector
     assert pipeline.taxonomy.ids == ("delivery", "staff", "general")
+
+
+def test_no_more_states_are_held_than_the_encoder_streams(rules):
+    encoder = StreamingEncoder()
+    responses = [response(f"{SLOW} {index}", f"r-{index}") for index in range(8)]
+    said = Pipeline(encoder, heads(), TAXONOMY, rules, "m").classify(responses)
+    assert said == Pipeline(WordEncoder(), heads(), TAXONOMY, rules, "m").classify(responses)
+    assert len(encoder.held) == 8 and encoder.most <= 2  # the one being read and the one before it
+
+
+def test_warming_loads_spacy_and_changes_no_answer():
+    code = f"""
+import sys
+from pathlib import Path
+from nlp.artifact import read_rules
+from nlp.pipeline import Pipeline
+from nlp.segments import Segmenter
+from nlp.taxonomy import Taxonomy
+rules = read_rules(Path({str(DATA)!r}))
+assert "spacy" not in sys.modules
+Pipeline(None, None, Taxonomy("t", ()), rules, "m").warm()
+assert "spacy" in sys.modules
+text = "Alles gut. Danke."
+assert rules.segmenter.segment(text, "de") == Segmenter().segment(text, "de")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=DATA.parent)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp.errors import PolicyError
-from nlp.priority import BANDS, Policy, band, group, parse_policy, rank
+from nlp.policy import BANDS, Policy, parse_policy
+from nlp.priority import band, group, position, rank
 from nlp.types import SIGNALS, Justification, Ranking, Respondent, Response, Scale, Sentiment, Span, ThemeTag
 
 _DATA = yaml.safe_load((Path(__file__).parents[2] / "data/policies/priority.yaml").read_text(encoding="utf-8"))
@@ -280,3 +281,23 @@ def test_a_broken_policy_is_refused_with_file_and_key(path: tuple[Any, ...], val
 def test_a_policy_that_is_not_a_mapping_is_refused() -> None:
     with pytest.raises(PolicyError, match=r"^own\.yaml: the file: must be a mapping"):
         parse_policy([], "own.yaml")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("metric", "score", "scale", "wanted"),
+    [
+        ("nps", 0, None, 0.0),
+        ("nps", 5, None, 0.5),
+        ("nps", 10, None, 1.0),
+        ("rating", 2, Scale(1, 5), 0.25),
+        ("rating", 9, Scale(1, 5), 1.0),
+        ("rating", 2, None, None),
+        ("nps", None, None, None),
+        ("custom", 3, Scale(3, 3), None),  # a scale of one point says nothing
+        ("custom", 3, Scale(5, 1), None),
+    ],
+)
+def test_where_a_score_stands_on_its_scale(
+    metric: str, score: float | None, scale: Scale | None, wanted: float | None
+) -> None:
+    assert position(_POLICY, metric, score, scale) == wanted

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROWS = [
     {"id": "1", "text": "Kurier spóźnił się, tel. 600100200", "metric": "nps", "score": 1},
     {"id": "2", "text": "Great", "metric": "nps", "score": 10},
-    {"id": "3", "text": "late", "metric": "nps", "score": 11},
+    {"id": "3", "text": "late " * 2001, "metric": "nps", "score": 1},
     {"id": "4", "text": "late", "metric": "nps", "score": 8, "shop": "A"},
 ]
 
@@ -52,12 +52,21 @@ def test_results_go_to_standard_output_and_the_summary_to_standard_error(holos, 
     assert result.exit_code == 0
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert [(a["id"], a["status"]) for a in answers] == [("1", "ok"), ("2", "ok"), ("3", "error"), ("4", "ok")]
-    assert "row 3: invalid_score: score 11 is outside the scale 0 to 10" in result.stderr
+    assert "row 3: text_too_long: text has 10005 characters" in result.stderr
     assert "warning: 1 of 4 rows" in result.stderr
     assert "'shop'" in result.stderr
     assert "To call first: 1" in result.stderr
     assert "delivery.time" in result.stderr
     assert "600100200" not in result.stdout + result.stderr
+
+
+def test_a_score_beyond_its_scale_is_said_and_the_words_are_read_without_it(holos, tmp_path):
+    path = tmp_path / "slip.jsonl"
+    path.write_text('{"id": "1", "text": "Great", "metric": "nps", "score": 11}\n', "utf-8")
+    result = holos("classify", path)
+    answer = json.loads(result.stdout)
+    assert (answer["status"], answer["priority"]) == ("ok", None)
+    assert "row 1: score 11 is outside the scale 0 to 10; read without it" in result.stderr
 
 
 def test_the_summary_can_be_left_out(holos, sample):

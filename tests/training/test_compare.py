@@ -1,5 +1,7 @@
 """Two models on the same rows: the right difference, an interval around it, and no verdict on noise."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,16 @@ def test_a_failed_item_counts_as_wrong(row, said, failed):
 def test_the_same_comparison_gives_the_same_numbers(rows, said):
     one, two = answers(said, rows, 0.6, 1), answers(said, rows, 0.7, 2)
     assert compare(rows, one, two) == compare(rows, one, two)
+
+
+def test_many_rows_are_compared_in_little_memory(row, said):
+    rows, answer = [row("1", sentiment="neutral")] * 10_000, said("1")
+    tracemalloc.start()
+    try:
+        compare(rows, [answer] * len(rows), [answer] * len(rows))
+        assert tracemalloc.get_traced_memory()[1] < 10e6  # all draws at once take 160 MB
+    finally:
+        tracemalloc.stop()
 
 
 def test_rows_without_labels_give_no_figures(row, said):

@@ -38,16 +38,12 @@ def test_an_unreadable_line_is_named_by_its_number(tmp_path, content, message):
         list(read_jsonl(path))
 
 
-BYTES = pytest.mark.xfail(
-    strict=True, raises=(UnicodeDecodeError, OSError), reason="read_jsonl guards json.loads alone"
-)
-
-
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        pytest.param("latin.jsonl", '{"text": "żółć"}'.encode("cp1250"), marks=BYTES),
-        pytest.param("plain.jsonl.gz", b'{"text": "not zipped"}', marks=BYTES),
+        ("latin.jsonl", '{"text": "żółć"}'.encode("cp1250")),
+        ("plain.jsonl.gz", b'{"text": "not zipped"}'),
+        ("short.jsonl.gz", gzip.compress(b'{"text": "cut off"}')[:-12]),
     ],
 )
 def test_a_file_in_another_encoding_is_named(tmp_path, name, content):
@@ -91,16 +87,15 @@ def test_what_is_absent_or_null_is_unlabelled():
     for extra in ({}, dict.fromkeys(("themes", "theme_sentiments", "sentiment", "justified", "signals", "scale"))):
         row = parse_row({"id": "a", "text": "x", **extra})
         assert (row.themes, row.sentiment, row.justified, row.signals) == (None, None, None, None)
-        assert row.theme_sentiments == {} and row.priority == UNKNOWN
+        assert row.theme_sentiments is None and row.priority == UNKNOWN
+        assert row.response.respondent is None
+    assert parse_row({"id": "a", "text": "x", "theme_sentiments": {}}).theme_sentiments == {}
 
 
 def test_signals_may_be_a_list_and_the_language_has_its_contract_name():
     row = parse_row({"id": "a", "text": "x", "signals": ["suggestion"], "language": "uk"})
     assert row.signals == {"suggestion"} and row.language == "uk"
     assert parse_row({"id": "a", "text": "x", "signals": []}).signals == frozenset()
-
-
-LOOSE = pytest.mark.xfail(strict=True, reason="parse_row checks the text and the sentiments only")
 
 
 @pytest.mark.parametrize(
@@ -111,17 +106,45 @@ LOOSE = pytest.mark.xfail(strict=True, reason="parse_row checks the text and the
         ({"sentiment": "angry"}, "'angry'.*negative"),
         ({"sentiment": 1}, "sentiment 1"),
         ({"theme_sentiments": {"staff": "bad"}}, "'bad'"),
-        pytest.param({"themes": "delivery"}, "themes", marks=LOOSE),
-        pytest.param({"theme_sentiments": ["delivery"]}, "theme_sentiments", marks=LOOSE),
-        pytest.param({"justified": "yes"}, "justified", marks=LOOSE),
-        pytest.param({"signals": ["complaint"]}, "complaint", marks=LOOSE),
-        pytest.param({"scale": {"from": 0, "to": 5}}, "scale", marks=LOOSE),
-        pytest.param({"score": "7"}, "score", marks=LOOSE),
+        ({"themes": "delivery"}, "themes"),
+        ({"theme_sentiments": ["delivery"]}, "theme_sentiments"),
+        ({"justified": "yes"}, "justified"),
+        ({"signals": ["complaint"]}, "complaint"),
+        ({"scale": {"from": 0, "to": 5}}, "scale"),
+        ({"score": "7"}, "score"),
+        ({"score": float("nan")}, "score"),
+        ({"score": True}, "score"),
+        ({"themes": ["a", 1]}, "themes"),
+        ({"themes_disputed": "delivery"}, "themes_disputed"),
+        ({"signals": {"suggestion": "yes"}}, "signals"),
+        ({"signals": {"complaint": True}}, "complaint"),
+        ({"signals_disputed": ["complaint"]}, "signals_disputed.*complaint"),
+        ({"scale": 5}, "scale"),
+        ({"scale": {"min": 5, "max": 1}}, "from 5 to 1"),
+        ({"scale": {"min": "0", "max": 10}}, "scale"),
+        ({"priority": "1"}, "priority"),
+        ({"question": 7}, "question"),
+        ({"lang": ["pl"]}, "lang"),
+        ({"respondent": "Anna"}, "respondent"),
+        ({"respondent": {"contact_consent": "yes"}}, "respondent.contact_consent"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_row(wrong, message):
     with pytest.raises(InputError, match=rf"labels.jsonl: row 'r-9'.*{message}"):
         parse_row({"id": "r-9", "text": "x"} | wrong, "labels.jsonl")
+
+
+def test_no_customers_words_stand_in_an_error():
+    for name in ("question", "metric", "themes", "theme_sentiments", "justified", "score", "scale", "respondent"):
+        with pytest.raises(InputError) as caught:
+            parse_row({"id": "1", "text": "x", name: ["my number is 600100200"] if name != "themes" else "600100200"})
+        assert "600100200" not in str(caught.value)
+
+
+@pytest.mark.parametrize("consent", [True, False])
+def test_consent_reaches_the_response(consent):
+    row = parse_row({"id": "1", "text": "x", "respondent": {"contact_consent": consent, "segment": "gold"}})
+    assert row.response.respondent.contact_consent is consent
 
 
 def test_a_text_that_is_missing_altogether_is_named():

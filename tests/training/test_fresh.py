@@ -72,6 +72,7 @@ def test_the_code_frame_is_what_the_rows_hold(row):
         ([{**row, "text": "ten sam tekst"} for row in labelled()], "60 rows; at least 12 different ones"),
         ([*labelled(), {"id": "gap", "text": " \u200b ", "themes": ["cena"]}], r"1 rows have an empty text \(gap\)"),
         ([{"id": "1", "text": "x", "sentiment": "mixed"}] * 3, "no row has themes"),
+        ([{key: row[key] for key in ("id", "text", "theme_sentiments")} for row in labelled()], "no row to train on"),
         ([*labelled(), {"id": "odd", "text": "x", "sentiment": "angry"}], "'odd'.*'angry'"),
     ],
 )
@@ -85,7 +86,6 @@ def test_labels_that_cannot_be_learnt_from_are_refused_before_any_work(tmp_path,
 FRAME = "version: own-1\nthemes:\n  - {id: cena, label: Price}\n  - {id: transport, label: Transport}\n"
 
 
-@pytest.mark.xfail(strict=True, reason="ids are checked where targets are made, after the encoder has read all rows")
 def test_themes_outside_the_code_frame_are_refused_before_any_work(tmp_path):
     (tmp_path / "frame.yaml").write_text(FRAME, "utf-8")
     data, lines = written(tmp_path / "labels.jsonl", labelled()), []
@@ -93,6 +93,22 @@ def test_themes_outside_the_code_frame_are_refused_before_any_work(tmp_path):
         train_model(
             data, tmp_path / "frame.yaml", None, tmp_path / "m", "heads", tmp_path, tmp_path / "cache", lines.append
         )
+
+
+def test_development_themes_outside_the_code_frame_are_refused_before_any_work(tmp_path):
+    data, lines = written(tmp_path / "labels.jsonl", labelled()), []
+    dev = written(tmp_path / "dev.jsonl", [{"id": "d", "text": "x", "theme_sentiments": {"zebra": "mixed"}}])
+    with pytest.raises(InputError, match="zebra"):
+        train_model(data, None, dev, tmp_path / "m", "heads", tmp_path, tmp_path / "cache", lines.append)
+    assert lines == []
+
+
+@pytest.mark.parametrize(("out", "message"), [("labels.jsonl", "is a file"), ("labels.jsonl/m", "cannot be written")])
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path, out, message):
+    data, lines = written(tmp_path / "labels.jsonl", labelled()), []
+    with pytest.raises(InputError, match=message):
+        train_model(data, None, None, tmp_path / out, "heads", tmp_path, tmp_path / "cache", lines.append)
+    assert lines == [] and [path.name for path in tmp_path.iterdir()] == ["labels.jsonl"]
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +135,25 @@ def test_heads_learn_from_sixty_rows(own_model):
     right = sum({theme.id for theme in each.themes} == set(row["themes"]) for row, each in zip(rows, said, strict=True))
     mood = sum(each.sentiment.label == row["sentiment"] for row, each in zip(rows, said, strict=True))
     assert right >= 0.8 * len(rows) and mood >= 0.8 * len(rows)
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@needs_model
+def test_what_is_not_labelled_is_read_as_the_shipped_model_reads_it(tmp_path):
+    from serving.settings import load_settings
+
+    cache, lines = load_settings().cache_dir, []
+    themes_alone = [{key: row[key] for key in ("id", "text", "themes")} for row in labelled()]
+    trained(written(tmp_path / "labels.jsonl", themes_alone), tmp_path / "m", cache, lines)
+    assert any("sentiment, moods, signals, justified" in line for line in lines)
+    shipped, own = load_pipeline(DEFAULT, DATA, cache), load_pipeline(tmp_path / "m", DATA, cache)
+    texts = ["Kurier spóźnił się trzy dni, proszę o telefon.", "Bardzo miły sprzedawca!", "Great value, but noisy."]
+    responses = [Response(id=text, text=text, metric="nps", score=2) for text in texts]
+    for one, other in zip(shipped.classify(responses), own.classify(responses), strict=True):
+        assert one.sentiment.label == other.sentiment.label and one.signals == other.signals
+        assert one.sentiment.confidence == pytest.approx(other.sentiment.confidence, abs=1e-4)
+        assert one.justification.kind == other.justification.kind
+        assert one.justification.confidence == pytest.approx(other.justification.confidence, abs=1e-4)
+    (tag,) = own.classify(responses)[1].themes
+    assert (tag.id, tag.sentiment.label) == ("sprzedawca", "positive")

@@ -11,12 +11,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the training extra")
 transformers = pytest.importorskip("transformers", reason="needs the training extra")
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: E402
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from nlp.cache import exported_encoder  # noqa: E402 - the training extra must be there
-from nlp.errors import ModelError  # noqa: E402
-from nlp.graph import WEIGHTS_FILE  # noqa: E402
-from training.hub import export_hub, load  # noqa: E402
+from nlp.cache import exported_encoder
+from nlp.errors import ModelError
+from nlp.graph import WEIGHTS_FILE
+from training.hub import export_hub, load
 
 pytestmark = pytest.mark.train
 

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from nlp.errors import InputError
+from training.cli import evaluate as evaluate_files
 from training.compare import Difference
 from training.evaluate import evaluate
 from training.report import COLUMNS, show, tables, write
@@ -59,7 +60,6 @@ def test_every_table_is_shown(report):
         assert word in out.getvalue()
 
 
-@pytest.mark.xfail(strict=True, reason="rich reads theme ids as markup")
 @pytest.mark.parametrize("theme", ["price[net]", "odd[/]"])
 def test_a_theme_with_brackets_is_shown_as_it_is(row, said, theme):
     out = io.StringIO()
@@ -94,6 +94,13 @@ def test_another_ending_is_refused(report, tmp_path, name):
     with pytest.raises(InputError, match=f"{name}.*html or .json"):
         write(report, (), tmp_path / name, "t")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["report.txt", "nowhere/report.json"])
+def test_a_report_that_cannot_be_written_is_refused_before_scoring(tmp_path, name):
+    nothing = tmp_path / "there-is-nothing-here"
+    with pytest.raises(InputError, match=name.split("/")[0]):
+        evaluate_files(nothing, nothing, None, tmp_path / name, nothing, nothing)
 
 
 def test_scoring_needs_no_torch():
