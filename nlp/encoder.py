@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from nlp.errors import ModelError
-from nlp.runtime import Session
+from nlp.runtime import Session, run_all
 from nlp.tokens import CONTEXT_TOKENS, TextTokenizer, Tokens
 from nlp.types import Span
 
@@ -106,9 +106,12 @@ class TransformerEncoder:
             yield _Window(text, first, last, len(head), ids)
 
     def _run(self, windows: Sequence[_Window], out: dict[int, np.ndarray]) -> None:
-        for batch in batches([len(window.ids) for window in windows], self._budget):
-            members = [windows[index] for index in batch]
-            states = self._session.run(*_collate(members, self._tokenizer.specials.pad))
+        groups = [
+            [windows[index] for index in batch]
+            for batch in batches([len(window.ids) for window in windows], self._budget)
+        ]
+        inputs = (_collate(members, self._tokenizer.specials.pad) for members in groups)
+        for members, states in zip(groups, run_all(self._session, inputs), strict=True):
             if states.shape[2] != self.dimension:
                 raise ModelError(f"the encoder gives {states.shape[2]} numbers a token, {self.dimension} were promised")
             for row, window in zip(states, members, strict=True):

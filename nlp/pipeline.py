@@ -149,7 +149,8 @@ class Pipeline:
                 item, Sentiment("neutral", RULE_CONFIDENCE, 0.0), (), _by_rule(item.kind or "empty"), ()
             )
         response = item.response
-        place = position(self.policy, response.metric, response.score, response.scale)
+        scored = None if item.kind else response.score  # "n/a" says nothing, whatever the score: nothing to tip
+        place = position(self.policy, response.metric, scored, response.scale)
         reading = self.heads.read(encoded.tokens, membership(encoded.offsets, item.spans), place)
         sentiment = _sentiment(reading.sentiment)
         themes = self._themes(item, reading)

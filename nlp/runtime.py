@@ -1,7 +1,7 @@
 """Runs an encoder's graph: OpenVINO where it exists, ONNX Runtime elsewhere, behind one method."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -117,10 +117,37 @@ class OpenVinoSession:
         self.description = str(choice)
 
     def run(self, ids: np.ndarray, attention: np.ndarray) -> np.ndarray:
+        request = self._request()
+        request.infer(_inputs(ids, attention, self._words), share_inputs=True)
+        return np.array(request.get_output_tensor(0).data, np.float32)
+
+    def run_all(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
+        """`run` for each batch in order; the next is made ready, and the last put to use, while one is computed."""
+        request = self._request()
+        running = None  # its inputs: shared with the runtime, so they must live until it is done
+        try:
+            for ids, attention in batches:
+                inputs = _inputs(ids, attention, self._words)
+                done = self._finish(request) if running else None
+                running = inputs
+                request.start_async(inputs, share_inputs=True)
+                if done is not None:
+                    yield done
+            if running:
+                running = None
+                yield self._finish(request)
+        finally:
+            request.wait()
+
+    def _request(self) -> Any:
         request = getattr(self._requests, "own", None)
         if request is None:
             request = self._requests.own = self._model.create_infer_request()
-        request.infer(_inputs(ids, attention, self._words), share_inputs=True)
+        return request
+
+    @staticmethod
+    def _finish(request: Any) -> np.ndarray:
+        request.wait()
         return np.array(request.get_output_tensor(0).data, np.float32)
 
 
@@ -139,6 +166,12 @@ class OnnxSession:
     def run(self, ids: np.ndarray, attention: np.ndarray) -> np.ndarray:
         (states,) = self._session.run(None, _inputs(ids, attention, self._words))
         return states
+
+
+def run_all(session: Session, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
+    """States of batches of (ids, attention) in order, overlapped where the session knows how."""
+    overlapped = getattr(session, "run_all", None)
+    return overlapped(batches) if overlapped else (session.run(*batch) for batch in batches)
 
 
 def _inputs(ids: np.ndarray, attention: np.ndarray, words: WordTable | None) -> dict[str, np.ndarray]:

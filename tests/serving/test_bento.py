@@ -61,7 +61,7 @@ def test_it_holds_the_code_and_the_data_and_not_the_seed(bento: Path) -> None:
     baked = files(bento / "src")
     for package in ("nlp", "serving"):
         assert {f"{package}/{name}" for name in files(ROOT / package)} <= baked
-    data = {f"data/{name}" for name in files(ROOT / "data") if not name.startswith("seed/")}
+    data = {f"data/{name}" for name in files(ROOT / "data") if not name.startswith(("seed/", "labels/"))}
     assert data <= baked
     assert not [name for name in baked if name.startswith(("data/seed/", "tests/", "training/", ".venv/"))]
 
