@@ -11,7 +11,7 @@ from nlp.types import MOODS
 from training.dataset import UNKNOWN, Targets
 
 PRIOR_SCALE = 6.0  # strength of the pull towards the shared calibration, in rows' worth of evidence
-PRIOR_THRESHOLD = 20.0  # positives a theme needs before its own threshold outweighs the shared one
+PRIOR_THRESHOLD = 15.0  # positives a theme needs before its own threshold outweighs the shared one
 GRID = np.arange(0.10, 0.86, 0.02)
 NEUTRAL = 0.5  # of cuts that do equally well, the one next to it is taken
 WEIGHTS = np.arange(0.0, 2.01, 0.25)

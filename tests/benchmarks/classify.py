@@ -29,6 +29,7 @@ from tests.benchmarks.encode import BASELINE, PREFIX, load_texts, save_reference
 from tests.benchmarks.load import load
 
 REQUEST = 100  # texts in one request where the service is measured against the pipeline
+WARMING = 15.0  # seconds after ready in which the server loads what only rare languages need
 REST = 0.3  # seconds between measurements: threads of one library still spin while the other begins
 
 
@@ -86,6 +87,7 @@ def print_service(texts: list[str], seconds: float) -> None:
     """A real server: start, lists of texts against the pipeline in this process, 64 callers, memory."""
     pipeline = open_pipeline()
     with server() as (url, started, process):
+        time.sleep(WARMING)
         together = [_seconds(lambda part=part: _post(url, part)) for part in _parts(texts)]
         alone = [_seconds(lambda part=part: pipeline.classify(_responses(part))) for part in _parts(texts)]
         report = asyncio.run(load(url, 64, seconds))
