@@ -19,7 +19,7 @@ SHARE = 32
 """Texts taken from one request before the next has its turn, so that one text never waits for a list of a thousand."""
 MAX_REQUESTS = 80
 """Requests that may wait: 64 callers are never refused, and however many more come, an accepted one waits for the
-running batch and its own, about twice what it takes with as many."""
+running batch and this queue, not for all who ask."""
 MAX_WAIT = 0.1
 """Seconds: more requests may wait as long as they take no longer than this, as on a fast machine."""
 MAX_TEXTS = 10_000

@@ -36,7 +36,6 @@ class Settings(BaseSettings):
     encoder: Path | None = Field(default=None, description="folder of an exported hub encoder; unset: the bundled one")
     precision: Precision = Field(default="auto", description="arithmetic of the encoder: auto, fp32 or fast")
     threads: int | None = Field(default=None, ge=1, le=1024, description="threads of the encoder; unset: its choice")
-    batch_size: int = Field(default=64, ge=1, le=4096, description="verbatims that go through the encoder together")
     max_items: int = Field(default=1000, ge=1, le=1000, description="responses in one request")
     max_body_bytes: int = Field(default=4 * MIB, ge=1024, description="bytes in one request body")
     host: str = Field(default="127.0.0.1", min_length=1, description="address that `holos serve` listens on")

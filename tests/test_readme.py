@@ -54,7 +54,7 @@ def test_every_route_is_documented():
 def test_a_newcomer_sees_a_result_early():
     lines = README.splitlines()[:RESULT_BEFORE]
     assert any("make demo" in line for line in lines)
-    assert any("Priority" in line for line in lines), "the demo's output stands before line 40"
+    assert any("To call first" in line for line in lines), "the demo's output stands before line 40"
 
 
 def test_links_lead_somewhere():
