@@ -1,14 +1,15 @@
 """The console script `holos`: files in, files out, and the server; what is heavy is imported when it is needed."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlp.errors import HolosError, InputError, PolicyError
+from nlp.errors import InputError
+from serving import learn
+from serving.console import FAILED, errors
+from serving.learn import ModelOption
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from serving.settings import Settings
     from serving.summary import Summary
 
-FAILED, WRONG_CALL = 1, 2
-
 app = typer.Typer(
     name="holos",
     help="Reads what customers say in their own words: themes, sentiment, reasons and whom to call first.",
@@ -29,10 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-ModelOption = Annotated[
-    Path | None, typer.Option("--model", metavar="DIR", help="Model folder; the model that ships, if left out.")
-]
 
 
 @app.command()
@@ -61,7 +56,7 @@ def classify(
     from serving.summary import Summary
     from serving.tables import check_outputs
 
-    with _errors():
+    with errors():
         settings = load_settings(model_dir=model)
         check_input(source)
         paths = check_outputs(out or [], source)
@@ -85,57 +80,14 @@ def serve(
     """Serves the API over HTTP."""
     from serving.settings import load_settings
 
-    with _errors():
+    with errors():
         settings = load_settings(model_dir=model, host=host, port=port, workers=workers)
         from serving.server import serve as start
 
         start(settings, settings.host, settings.port, settings.workers)
 
 
-@app.command()
-def train(
-    data: Annotated[Path, typer.Option(metavar="LABELS", help="Labelled rows, JSON Lines.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The model folder to write.")],
-    taxonomy: Annotated[Path | None, typer.Option(metavar="TAX.yaml", help="Themes to learn.")] = None,
-    dev: Annotated[Path | None, typer.Option(metavar="DEV", help="Labelled rows that choose thresholds.")] = None,
-    mode: Annotated[
-        Literal["heads", "full"], typer.Option(help="heads: on the frozen encoder; full: the encoder learns too.")
-    ] = "heads",
-) -> None:
-    """Trains on labelled rows and writes a model folder that every other command takes as --model."""
-    _training("train", data=data, taxonomy=taxonomy, dev=dev, out=out, mode=mode)
-
-
-@app.command()
-def evaluate(
-    data: Annotated[Path, typer.Option(metavar="LABELS", help="Labelled rows, JSON Lines.")],
-    model: ModelOption = None,
-    against: Annotated[Path | None, typer.Option(metavar="DIR", help="A second model, on the same rows.")] = None,
-    output: Annotated[Path | None, typer.Option("--out", "-o", metavar="REPORT", help="The report to write.")] = None,
-) -> None:
-    """Scores a model on labelled rows, or compares two."""
-    _training("evaluate", model=model, data=data, against=against, output=output)
-
-
-@app.command()
-def encoder(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A hub name or a sentence-transformers model folder.")],
-    model: ModelOption = None,
-) -> None:
-    """Exports a hub encoder under a model's adapter and prints its folder, to be named in HOLOS_ENCODER."""
-    from serving.settings import load_settings
-
-    with _errors():
-        settings = load_settings(model_dir=model)
-        from nlp.folder import load_model
-
-        adapter = load_model(settings.model_dir).adapter
-        try:
-            from training.hub import export_hub
-
-            typer.echo(export_hub(name, settings.cache_dir, adapter))
-        except ModuleNotFoundError as error:
-            raise HolosError(f"encoder needs {error.name}; install it with: pip install 'holos[train]'") from None
+learn.register(app)
 
 
 @app.command()
@@ -231,41 +183,3 @@ def _show(found: "Summary") -> None:
     from rich.console import Console
 
     found.show(Console(stderr=True))
-
-
-def _training(command: str, **arguments: Any) -> None:
-    from serving.settings import load_settings
-
-    with _errors():
-        settings = load_settings(model_dir=arguments.get("model"))
-        if "model" in arguments:
-            arguments["model"] = settings.model_dir
-        if not arguments["data"].is_file():
-            raise InputError(f"{arguments['data']} does not exist or is not a file; give labelled rows with --data")
-        try:
-            from training import cli
-
-            getattr(cli, command)(**arguments, data_dir=settings.data_dir, cache_dir=settings.cache_dir)
-        except ModuleNotFoundError as error:
-            raise HolosError(f"{command} needs {error.name}; install it with: pip install 'holos[train]'") from None
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Turns what a user can mend into one line on standard error and the exit status that the contract names."""
-    try:
-        yield
-    except BrokenPipeError:
-        # whoever read our results has gone; nothing is left to say, and Python must not try to flush
-        sys.stdout = None  # type: ignore[assignment]
-        raise typer.Exit(FAILED) from None
-    except HolosError as error:
-        _complain(str(error))
-        raise typer.Exit(WRONG_CALL if isinstance(error, InputError | PolicyError) else FAILED) from None
-    except OSError as error:
-        _complain(f"{error.filename or 'output'}: {error.strerror or error}")
-        raise typer.Exit(FAILED) from None
-
-
-def _complain(message: str) -> None:
-    typer.echo(f"holos: {message}".encode("utf-8", "replace").decode("utf-8"), err=True)

@@ -11,7 +11,7 @@ _ROOT = Path(__file__).parents[1]
 _OURS = ("nlp", "training", "serving")
 _TRAINING_ONLY = {"torch", "transformers", "sentence_transformers", "peft"}
 # The command line is the one door to training, and only opens it when `train` or `evaluate` is called.
-_REACHES_TRAINING = "serving/cli.py"
+_REACHES_TRAINING = "serving/learn.py"
 # The shell. serving/server.py starts it and imports it in a function; nothing else may know what serves us.
 _BENTOML_SHELL = "serving/service.py"
 # policies and models; filled encoders; model folders as they are written and read
