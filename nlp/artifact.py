@@ -34,15 +34,20 @@ def load_pipeline(
     precision: Precision = "auto",
     threads: int | None = None,
     encoder: Path | None = None,
+    taxonomy: Path | None = None,
 ) -> Pipeline:
     """A pipeline ready to classify, proven on the model's golden sentences; ModelError or PolicyError otherwise.
 
-    `encoder` is the folder of an exported hub encoder that stands in for the bundled one.
+    `encoder` is the folder of an exported hub encoder that stands in for the bundled one; `taxonomy` a code frame to
+    tag by in place of the model's own, whose themes the model need not know.
     """
+    frame = read_taxonomy(taxonomy) if taxonomy else None
     model = load_model(model_dir)
     pipeline = compose(model, data_dir, cache_dir, precision=precision, threads=threads, encoder=encoder)
     prove(pipeline, model)
-    return pipeline
+    if frame is None:
+        return pipeline
+    return Pipeline(pipeline.encoder, pipeline.heads, model.taxonomy, pipeline.rules, model.version, frame)
 
 
 def compose(

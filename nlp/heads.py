@@ -135,13 +135,11 @@ class Heads:
         attention = softmax(tokens @ weights.query.T, axis=0)  # (n, labels + 1)
         pooled = attention.T @ tokens
         logits = np.einsum("ld,ld->l", pooled[:-1], weights.weight) + weights.bias
-        hidden = gelu(pooled[: self.themes] @ weights.mood_in_weight.T + weights.mood_in_bias)
-        mood_logits = hidden @ weights.mood_out_weight.T + weights.mood_out_bias
         sentiment_logits = weights.sentiment_weight @ pooled[-1] + weights.sentiment_bias
         themes, signals = logits[: self.themes], logits[self.themes : -1]
         return Reading(
             themes=sigmoid(fit.theme_scale * themes + fit.theme_shift),
-            moods=softmax(mood_logits / fit.mood_temperature, axis=1),
+            moods=softmax(self._mood_logits(pooled[: self.themes]) / fit.mood_temperature, axis=1),
             sentiment=tip(softmax(sentiment_logits / fit.sentiment_temperature), fit, position),
             justified=float(sigmoid(fit.justified_scale * logits[-1] + fit.justified_shift)),
             signals=sigmoid(fit.signal_scale * signals + fit.signal_shift),
@@ -160,6 +158,17 @@ class Heads:
         fit = self.calibration
         weight = fit.mood_weight if len(chosen) == 1 else fit.mood_weight_many
         return blend(reading.moods[list(chosen)], reading.sentiment, weight)
+
+    def mood_at(self, pooled: np.ndarray, sentiment: np.ndarray, alone: bool) -> np.ndarray:
+        """Mood probabilities, float32 (4,), of what one pooled vector (d,) speaks of; `alone`: it is the only theme."""
+        fit = self.calibration
+        moods = softmax(self._mood_logits(pooled[None]) / fit.mood_temperature, axis=1)
+        return blend(moods, sentiment, fit.mood_weight if alone else fit.mood_weight_many)[0]
+
+    def _mood_logits(self, pooled: np.ndarray) -> np.ndarray:
+        weights = self.weights
+        hidden = gelu(pooled @ weights.mood_in_weight.T + weights.mood_in_bias)
+        return hidden @ weights.mood_out_weight.T + weights.mood_out_bias
 
 
 def choose(probabilities: np.ndarray, thresholds: np.ndarray, fallback: float, general: int | None) -> list[int]:

@@ -30,6 +30,7 @@ from nlp.types import (
     ThemeTag,
     Versions,
 )
+from nlp.zeroshot import THRESHOLD, zero_shot
 
 GENERAL = "general"
 SURE_SENTIMENT = 0.6  # below it a person should look: about where one reading in two is wrong on development rows
@@ -62,14 +63,29 @@ class Rules:
 
 
 class Pipeline:
-    """Classifies responses; the same response gives the same answer in any batch and any order."""
+    """Classifies responses; the same response gives the same answer in any batch and any order.
 
-    def __init__(self, encoder: Encoder, heads: Heads, taxonomy: Taxonomy, rules: Rules, model_version: str) -> None:
+    `taxonomy` is the frame that the heads were trained on; with a `frame` of the user's own, the themes of that one
+    are tagged: by the heads those that they know, by similarity those that are new.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        heads: Heads,
+        taxonomy: Taxonomy,
+        rules: Rules,
+        model_version: str,
+        frame: Taxonomy | None = None,
+    ) -> None:
         self.encoder = encoder
         self.heads = heads
-        self.taxonomy = taxonomy
+        self.taxonomy = frame or taxonomy
         self.rules = rules
-        self.versions = Versions(model_version, taxonomy.version, rules.policy.version)
+        self.versions = Versions(model_version, self.taxonomy.version, rules.policy.version)
+        tagged = {theme.id: theme for theme in self.taxonomy.themes}
+        self._known = [tagged.get(theme.id) for theme in taxonomy.themes]  # by the heads' order; None: not tagged
+        self._zero_shot = zero_shot(frame, taxonomy, encoder) if frame else None
         ids = list(taxonomy.ids)
         self._general = ids.index(GENERAL) if GENERAL in ids else None
 
@@ -100,6 +116,21 @@ class Pipeline:
             )
         if len(out) != len(responses):
             raise AssertionError(f"{len(responses)} responses gave {len(out)} classifications")
+        return out
+
+    def read(self, responses: Sequence[Response]) -> list[Reading | None]:
+        """What the heads say of each response, of every theme; None where nothing can be read or the work failed."""
+        prepared = [self._guarded(each, lambda each=each: self._prepare(each)) for each in responses]
+        told = [isinstance(item, Prepared) and item.kind not in SILENT for item in prepared]
+        states = self._states([item for item, tells in zip(prepared, told, strict=True) if tells])
+        out: list[Reading | None] = []
+        for item, tells in zip(prepared, told, strict=True):
+            encoded = next(states) if tells else None
+            if isinstance(encoded, Encoded) and len(encoded.tokens):
+                found = self._guarded(item.response, lambda i=item, e=encoded: self._reading(i, e))
+                out.append(found if isinstance(found, Reading) else None)
+            else:
+                out.append(None)
         return out
 
     def warm(self) -> None:
@@ -148,27 +179,60 @@ class Pipeline:
             return self._result(
                 item, Sentiment("neutral", RULE_CONFIDENCE, 0.0), (), _by_rule(item.kind or "empty"), ()
             )
-        response = item.response
-        scored = None if item.kind else response.score  # "n/a" says nothing, whatever the score: nothing to tip
-        place = position(self.policy, response.metric, scored, response.scale)
-        reading = self.heads.read(encoded.tokens, membership(encoded.offsets, item.spans), place)
+        reading = self._reading(item, encoded)
         sentiment = _sentiment(reading.sentiment)
-        themes = self._themes(item, reading)
+        themes = self._themes(item, reading, encoded)
         justification = self._justification(item, reading)
         return self._result(item, sentiment, themes, justification, self._signals(reading))
 
-    def _themes(self, item: Prepared, reading: Reading) -> tuple[ThemeTag, ...]:
+    def _reading(self, item: Prepared, encoded: Encoded) -> Reading:
+        response = item.response
+        scored = None if item.kind else response.score  # "n/a" says nothing, whatever the score: nothing to tip
+        place = position(self.policy, response.metric, scored, response.scale)
+        return self.heads.read(encoded.tokens, membership(encoded.offsets, item.spans), place)
+
+    def _themes(self, item: Prepared, reading: Reading, encoded: Encoded) -> tuple[ThemeTag, ...]:
         chosen = self.heads.chosen_themes(reading, self._general)
+        new = self._new_themes(item, reading, encoded, alone=not chosen)
+        if new:
+            chosen = [index for index in chosen if index != self._general]
         moods = self.heads.theme_moods(reading, chosen)
-        tags = []
+        tags = list(new)
         for index, mood in zip(chosen, moods, strict=True):
-            theme = self.taxonomy.themes[index]
+            theme = self._known[index]
+            if theme is None:
+                continue
             label, confidence = mood_of(mood)
             spans = _evidence(item, reading.evidence[index])
             threshold = float(self.heads.calibration.theme_threshold[index])
             probability = float(reading.themes[index])
             tags.append(ThemeTag(theme.id, theme.label, probability, threshold, Sentiment(label, confidence), spans))
         return tuple(sorted(tags, key=lambda tag: (-tag.confidence, tag.id)))
+
+    def _new_themes(self, item: Prepared, reading: Reading, encoded: Encoded, alone: bool) -> list[ThemeTag]:
+        """Tags of the themes that the heads do not know, each read off the spans that are near to it."""
+        if self._zero_shot is None:
+            return []
+        members = membership(encoded.offsets, item.spans)
+        similar = self._zero_shot.read(encoded.tokens, members)
+        tags = []
+        for index in similar.chosen:
+            theme, near = self._zero_shot.themes[index], similar.spans[index] >= THRESHOLD
+            pooled = encoded.tokens[members[:, near].any(axis=1)].mean(axis=0)
+            mood = self.heads.mood_at(pooled, reading.sentiment, alone and len(similar.chosen) == 1)
+            spans = tuple(span for span, on in zip(item.spans, near, strict=True) if on)
+            tags.append(
+                ThemeTag(
+                    theme.id,
+                    theme.label,
+                    float(similar.themes[index]),
+                    THRESHOLD,
+                    Sentiment(*mood_of(mood)),
+                    _trimmed(item, spans),
+                    zero_shot=True,
+                )
+            )
+        return tags
 
     def _justification(self, item: Prepared, reading: Reading) -> Justification:
         if item.kind is not None:
@@ -208,7 +272,11 @@ class Pipeline:
 
 
 def _evidence(item: Prepared, shares: np.ndarray) -> tuple[Span, ...]:
-    return tuple(trimmed(item.redacted.text, span) for span in joined_spans(evidence_spans(shares, item.spans)))
+    return _trimmed(item, evidence_spans(shares, item.spans))
+
+
+def _trimmed(item: Prepared, spans: Sequence[Span]) -> tuple[Span, ...]:
+    return tuple(trimmed(item.redacted.text, span) for span in joined_spans(spans))
 
 
 def _by_rule(kind: str) -> Justification:

@@ -102,7 +102,10 @@ class Sentiment:
 
 @dataclass(frozen=True, slots=True)
 class ThemeTag:
-    """A theme found in a verbatim: calibrated probability, the threshold it cleared, its sentiment, its evidence."""
+    """A theme found in a verbatim: calibrated probability, the threshold it cleared, its sentiment, its evidence.
+
+    `zero_shot` marks a theme that the model was not trained on, found by what its description says.
+    """
 
     id: str
     label: str
@@ -110,6 +113,7 @@ class ThemeTag:
     threshold: float
     sentiment: Sentiment
     spans: tuple[Span, ...]
+    zero_shot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +230,7 @@ def _theme(tag: ThemeTag) -> dict[str, Any]:
         "threshold": _round(tag.threshold),
         "sentiment": _sentiment(tag.sentiment),
         "spans": [_span(span) for span in tag.spans],
+        **({"zero_shot": True} if tag.zero_shot else {}),
     }
 
 

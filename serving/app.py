@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Match
 from starlette.types import Scope
 
-from serving import openapi, problems
+from serving import model_routes, openapi, problems
 from serving.metrics import Metrics
 
 READ = ["GET", "HEAD"]
@@ -67,6 +67,7 @@ def create_app(metrics: Metrics) -> FastAPI:
         content, media_type = metrics.render()
         return Response(content, headers={"Content-Type": media_type})
 
+    model_routes.add(app)
     return app
 
 

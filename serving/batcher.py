@@ -85,13 +85,14 @@ class Batcher:
         on_batch: Callable[[int], None] = lambda size: None,
         on_depth: Callable[[int], None] = lambda depth: None,
         on_error: Callable[[Exception], None] = lambda error: None,
+        rate: float | None = None,
     ) -> None:
         self._classifier, self._executor = classifier, executor
         self._batch_size = batch_size
         self._on_batch, self._on_depth, self._on_error = on_batch, on_depth, on_error
         self._jobs: deque[_Job] = deque()
         self._queued = 0
-        self._rate = FIRST_RATE
+        self._rate = rate or FIRST_RATE
         self._closed = False
         self._wake = asyncio.Event()
         self._worker = asyncio.get_running_loop().create_task(self._run(), name="holos-batcher")
@@ -104,6 +105,11 @@ class Batcher:
     def depth(self) -> int:
         """Texts that wait for their batch."""
         return self._queued
+
+    @property
+    def rate(self) -> float:
+        """Texts per second, as measured; what a queue over another model of the same size starts from."""
+        return self._rate
 
     async def submit(self, responses: Sequence[Response]) -> list[Classification]:
         """The classifications of these responses, in order.

@@ -41,17 +41,7 @@ async def classify(sent: Sent, engine: Engine, metrics: Metrics, max_items: int)
 
 def read_request(sent: Sent, max_items: int) -> ClassifyRequest:
     """The checked request; raises ProblemError (400, 415, 422) that names what is wrong and where."""
-    _check_media_type(sent)
-    try:
-        # RFC 8259: JSON between systems is UTF-8; a byte order mark may be ignored
-        data = json.loads(sent.body.decode("utf-8-sig"), parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise problem(Code.BAD_JSON, f"the body is not UTF-8 (byte {error.start})") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise problem(Code.BAD_JSON, f"the body is not JSON ({error.msg}, {where})") from None
-    except (ValueError, RecursionError):
-        raise problem(Code.BAD_JSON, "the body has a number or a nesting that cannot be read") from None
+    data = read_json(sent)
     items = data.get("items") if isinstance(data, dict) else None
     if isinstance(items, list) and len(items) > max_items:
         reason = f"{len(items)} items; {max_items} at most"
@@ -61,6 +51,21 @@ def read_request(sent: Sent, max_items: int) -> ClassifyRequest:
     except ValidationError as error:
         wrong = [(invalid.path, invalid.code, invalid.reason) for invalid in invalids(error)]
     raise validation_failed(wrong)
+
+
+def read_json(sent: Sent) -> Any:
+    """The value in a JSON body; raises ProblemError (400, 415) where there is none."""
+    _check_media_type(sent)
+    try:
+        # RFC 8259: JSON between systems is UTF-8; a byte order mark may be ignored
+        return json.loads(sent.body.decode("utf-8-sig"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise problem(Code.BAD_JSON, f"the body is not UTF-8 (byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise problem(Code.BAD_JSON, f"the body is not JSON ({error.msg}, {where})") from None
+    except (ValueError, RecursionError):
+        raise problem(Code.BAD_JSON, "the body has a number or a nesting that cannot be read") from None
 
 
 def _read(sent: Sent, max_items: int) -> list[Response]:

@@ -1,6 +1,7 @@
 """The console script `holos`: files in, files out, and the server; what is heavy is imported when it is needed."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +42,10 @@ def classify(
         typer.Option("--out", "-o", metavar="OUT", help="A .jsonl, .csv, .xlsx or .parquet file; may be repeated."),
     ] = None,
     model: ModelOption = None,
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(metavar="TAX.yaml", help="Themes to tag; those the model does not know, by their description."),
+    ] = None,
     mapping: Annotated[
         Path | None, typer.Option(metavar="MAP.yaml", help="Which column is which field, constants, dates, encoding.")
     ] = None,
@@ -61,7 +66,7 @@ def classify(
         check_input(source)
         paths = check_outputs(out or [], source)
         columns = load_mapping(mapping) if mapping else ColumnMapping()
-        load: Callable[[Settings], Classifier] = context.obj or load_classifier
+        load: Callable[[Settings], Classifier] = context.obj or partial(load_classifier, taxonomy=taxonomy)
         found = Summary()
         outcome = _run(lambda: load(settings), source, columns, paths, found)
         if summary:
@@ -102,8 +107,8 @@ def version() -> None:
         typer.echo("holos, run from its source without being installed")
 
 
-def load_classifier(settings: "Settings") -> "Classifier":
-    """The pipeline of the model folder that the settings name."""
+def load_classifier(settings: "Settings", taxonomy: Path | None = None) -> "Classifier":
+    """The pipeline of the model folder that the settings name, tagging by a code frame of the user's own if given."""
     if not settings.model_dir.is_dir():
         raise InputError(f"model folder {settings.model_dir} does not exist; train one or leave --model out")
     from nlp.artifact import load_pipeline
@@ -115,6 +120,7 @@ def load_classifier(settings: "Settings") -> "Classifier":
         precision=settings.precision,
         threads=settings.threads,
         encoder=settings.encoder,
+        taxonomy=taxonomy,
     )
 
 

@@ -1,9 +1,15 @@
-"""The model behind the API: loaded in the thread that will run it, proven on golden sentences, then put to work."""
+"""The model behind the API: loaded, proven on golden sentences, then put to work, and exchanged while it works.
+
+A request belongs to one queue and a queue to one model, so an exchange needs no pause: new requests queue for the new
+model, what was accepted before is finished by the old one, in the same thread, and then that is freed.
+"""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -33,79 +39,133 @@ class NotReady(Exception):  # noqa: N818 - it is a state to report, not a fault
     """The model is still loading, or could not be loaded."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Serving:
+    """A model and the queue of the requests it has to answer."""
+
+    classifier: Classifier
+    batcher: Batcher
+
+
 class Engine:
-    """One classifier, its thread and its queue; `start` returns at once and loads in the background."""
+    """The classifier in use, its thread and its queue; `start` returns at once and loads in the background."""
 
     def __init__(self, load: Callable[[], Classifier], metrics: Metrics) -> None:
         self._load, self._metrics = load, metrics
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="holos-inference")
         self._starting: asyncio.Task[None] | None = None
-        self._batcher: Batcher | None = None
-        self._versions: Versions | None = None
+        self._serving: _Serving | None = None
+        self._retiring: dict[_Serving, asyncio.Task[None]] = {}
 
     @property
     def ready(self) -> bool:
         """Whether golden sentences passed and the queue is being drained."""
-        return self._batcher is not None and self._batcher.alive
+        return self._serving is not None and self._serving.batcher.alive
 
     @property
     def alive(self) -> bool:
         """False once the queue's worker died, which only a restart mends."""
-        return self._batcher is None or self._batcher.alive
+        return self._serving is None or self._serving.batcher.alive
 
     @property
     def versions(self) -> Versions:
-        if self._versions is None:
+        if self._serving is None:
             raise NotReady
-        return self._versions
+        return self._serving.classifier.versions
 
     def start(self) -> None:
         self._starting = asyncio.get_running_loop().create_task(self._start(), name="holos-load")
 
+    async def started(self) -> None:
+        """Waits until the first model is loaded, or could not be."""
+        if self._starting is not None:
+            await asyncio.shield(self._starting)
+
     async def classify(self, responses: Sequence[Response]) -> list[Classification]:
-        """In order, one for each; raises NotReady and what `Batcher.submit` raises."""
-        if self._batcher is None:
+        """In order, one for each, all of one model; raises NotReady and what `Batcher.submit` raises."""
+        if self._serving is None:
             raise NotReady
-        return await self._batcher.submit(responses)
+        # no other task runs before the request is in this queue, which is closed by `put` alone
+        return await self._serving.batcher.submit(responses)
+
+    async def prepare(self, load: Callable[[], Classifier]) -> Classifier:
+        """A proven classifier, loaded beside the one at work; raises what loading and proving raise."""
+        with_own_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="holos-prepare")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(with_own_thread, _prepared, load)
+        finally:
+            with_own_thread.shutdown(wait=False)
+
+    def put(self, classifier: Classifier) -> None:
+        """Every request from now on is answered by this one."""
+        old, batcher = self._serving, self._queue_for(classifier)
+        self._serving = _Serving(classifier, batcher)
+        self._metrics.show_versions(classifier.versions, old.classifier.versions if old else None)
+        if old is not None:
+            retire = self._retire(old)
+            self._retiring[old] = asyncio.get_running_loop().create_task(retire, name="holos-retire")
 
     async def close(self) -> None:
         """Finishes what was accepted, then frees the thread."""
-        if self._starting is not None:
-            await self._starting
-        if self._batcher is not None:
-            await self._batcher.close()
+        await self.started()
+        await asyncio.gather(*self._retiring.values())
+        if self._serving is not None:
+            await self._serving.batcher.close()
         self._thread.shutdown()
         self._metrics.stop()
+
+    def _queue_for(self, classifier: Classifier) -> Batcher:
+        return Batcher(
+            classifier,
+            self._thread,
+            batch_size=BATCH,
+            on_batch=self._metrics.batch.observe,
+            on_depth=lambda _: self._show_depth(),
+            on_error=lambda error: logs.get_logger().error("batch_failed", **logs.where(error)),
+            rate=self._serving.batcher.rate if self._serving else None,
+        )
+
+    def _show_depth(self) -> None:
+        serving = [*self._retiring, *([self._serving] if self._serving else [])]
+        self._metrics.depth.set(sum(each.batcher.depth for each in serving))
+
+    async def _retire(self, old: _Serving) -> None:
+        try:
+            await old.batcher.close()
+        finally:
+            del self._retiring[old], old
+        # what native code holds of a model goes with the last reference; cycles would keep it for long
+        await asyncio.to_thread(gc.collect)
 
     async def _start(self) -> None:
         started = monotonic()
         try:
-            classifier = await asyncio.get_running_loop().run_in_executor(self._thread, self._load_and_prove)
+            classifier = await asyncio.get_running_loop().run_in_executor(self._thread, _proven, self._load)
         except HolosError as error:
             logs.get_logger().error("model_not_loaded", reason=str(error))
             return
         except Exception as error:
             logs.get_logger().error("model_not_loaded", **logs.where(error))
             return
-        self._versions = classifier.versions
-        self._batcher = Batcher(
-            classifier,
-            self._thread,
-            batch_size=BATCH,
-            on_batch=self._metrics.batch.observe,
-            on_depth=self._metrics.depth.set,
-            on_error=lambda error: logs.get_logger().error("batch_failed", **logs.where(error)),
-        )
-        self._metrics.show_versions(classifier.versions)
+        self.put(classifier)
         logs.get_logger().info("ready", model=classifier.versions.model, seconds=round(monotonic() - started, 2))
         if hasattr(classifier, "warm"):
             # Neither the inference thread, which has requests to answer, nor one that a shutdown would wait for.
             threading.Thread(target=_warm, args=(classifier.warm,), name="holos-warm", daemon=True).start()
 
-    def _load_and_prove(self) -> Classifier:
-        classifier = self._load()
-        prove(classifier)
-        return classifier
+
+def _proven(load: Callable[[], Classifier]) -> Classifier:
+    classifier = load()
+    prove(classifier)
+    return classifier
+
+
+def _prepared(load: Callable[[], Classifier]) -> Classifier:
+    """Nobody waits for this one yet, so that it can be warm before its first request."""
+    classifier = _proven(load)
+    if hasattr(classifier, "warm"):
+        _warm(classifier.warm)
+    return classifier
 
 
 def _warm(warm: Callable[[], None]) -> None:

@@ -53,7 +53,10 @@ class Metrics:
             multiprocess_mode="livemax",
         )
 
-    def show_versions(self, versions: Versions) -> None:
+    def show_versions(self, versions: Versions, before: Versions | None = None) -> None:
+        if before is not None:
+            # series cannot be removed where several processes share files
+            self.model.labels(before.model, before.taxonomy, before.policy).set(0)
         self.model.labels(versions.model, versions.taxonomy, versions.policy).set(1)
         self.ready.set(1)
 

@@ -1,19 +1,17 @@
 """The one OpenAPI 3.1 document: BentoML's route and everything mounted beside it."""
 
-from typing import Any
-
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from nlp.types import JUSTIFICATION_KINDS, MOODS, SIGNALS
-from serving.problems import MEDIA_TYPE, STATUS, Code
+from serving import openapi_models
+from serving.openapi_parts import HEADERS, REQUEST_ID, Schema, a_list, an_object, content, problems, ref
+from serving.problems import Code
 from serving.schemas import ClassifyRequest
 
 TITLE = "Holos"
 API_VERSION = "0.1.0"
 CLASSIFY = "/v1/classify"
-
-Schema = dict[str, Any]
 
 _RESPONSE_EXAMPLE: Schema = {
     "id": "r-1",
@@ -56,15 +54,6 @@ _FAILURE_EXAMPLE: Schema = {
     "error": {"code": "text_too_long", "detail": "text has 10001 characters; 10000 at most"},
     "versions": _CLASSIFICATION_EXAMPLE["versions"],
 }
-_PROBLEM_EXAMPLE: Schema = {
-    "type": "about:blank",
-    "title": "Unprocessable Entity",
-    "status": 422,
-    "code": "validation_failed",
-    "detail": "items[3].scor: unknown field",
-    "request_id": "8f6c1d0e9b7a4c5f8f6c1d0e9b7a4c5f",
-    "invalid_params": [{"name": "items[3].scor", "reason": "unknown field"}],
-}
 
 
 def document(app: FastAPI) -> Schema:
@@ -77,9 +66,9 @@ def document(app: FastAPI) -> Schema:
         routes=app.routes,
     )
     base["servers"] = [{"url": "/"}]
-    base["paths"] = {CLASSIFY: {"post": _classify()}, **_probes(), **base.get("paths", {})}
+    base["paths"] = {CLASSIFY: {"post": _classify()}, **openapi_models.paths(), **_probes(), **base.get("paths", {})}
     schemas = base.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(_request_schemas() | _answer_schemas())
+    schemas.update(_request_schemas() | _answer_schemas() | openapi_models.schemas())
     base["components"]["headers"] = {
         "RequestId": {
             "description": "The request's id: the one sent in this header, or a new one",
@@ -98,22 +87,22 @@ def _classify() -> Schema:
             "content cannot be classified has `status: error` and leaves its neighbours alone; a body whose shape is "
             "wrong is refused as a whole, with the path of what is wrong. An empty list is answered with an empty list."
         ),
-        "parameters": [_REQUEST_ID],
+        "parameters": [REQUEST_ID],
         "requestBody": {
             "required": True,
-            "content": {"application/json": _content("ClassifyRequest", {"items": [_RESPONSE_EXAMPLE]})},
+            "content": {"application/json": content("ClassifyRequest", {"items": [_RESPONSE_EXAMPLE]})},
         },
         "responses": {
             "200": {
                 "description": "One classification for each item, in order",
-                "headers": _HEADERS,
+                "headers": HEADERS,
                 "content": {
-                    "application/json": _content(
+                    "application/json": content(
                         "ClassifyAnswer", {"items": [_CLASSIFICATION_EXAMPLE, _FAILURE_EXAMPLE]}
                     )
                 },
             },
-            **_problems(400, 405, 408, 413, 415, 422, 500, 503, 504),
+            **problems(400, 405, 408, 413, 415, 422, 500, 503, 504),
         },
     }
 
@@ -130,39 +119,8 @@ def _probes() -> Schema:
 
 def _plain(operation: str, summary: str, media_type: str, *statuses: int) -> Schema:
     schema = {"type": "object"} if media_type == "application/json" else {"type": "string"}
-    answer = {"description": "OK", "headers": _HEADERS, "content": {media_type: {"schema": schema}}}
-    return {"operationId": operation, "summary": summary, "responses": {"200": answer, **_problems(*statuses)}}
-
-
-_REQUEST_ID: Schema = {
-    "name": "X-Request-ID",
-    "in": "header",
-    "required": False,
-    "description": "The sender's own id, 1 to 128 of A-Z a-z 0-9 . _ -; anything else is replaced",
-    "schema": {"type": "string"},
-}
-_HEADERS: Schema = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
-
-
-def _problems(*statuses: int) -> Schema:
-    return {str(status): _problem_answer(status) for status in statuses}
-
-
-def _problem_answer(status: int) -> Schema:
-    codes = [code.value for code in Code if STATUS[code] == status]
-    headers = dict(_HEADERS)
-    if status == 405:
-        headers["Allow"] = {"description": "The methods there are", "schema": {"type": "string"}}
-    if status == 503:
-        headers["Retry-After"] = {"description": "Seconds to wait", "schema": {"type": "string"}}
-    content: Schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    if status == 422:
-        content["example"] = _PROBLEM_EXAMPLE
-    return {"description": "code: " + ", ".join(codes), "headers": headers, "content": {MEDIA_TYPE: content}}
-
-
-def _content(schema: str, example: Schema) -> Schema:
-    return {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}
+    answer = {"description": "OK", "headers": HEADERS, "content": {media_type: {"schema": schema}}}
+    return {"operationId": operation, "summary": summary, "responses": {"200": answer, **problems(*statuses)}}
 
 
 def _request_schemas() -> Schema:
@@ -171,59 +129,47 @@ def _request_schemas() -> Schema:
     return {"ClassifyRequest": schema, **inner}
 
 
-def _object(required: Schema, optional: Schema | None = None) -> Schema:
-    return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list(of: Schema) -> Schema:
-    return {"type": "array", "items": of}
-
-
 def _answer_schemas() -> Schema:
     text: Schema = {"type": "string"}
     share: Schema = {"type": "number", "minimum": 0, "maximum": 1}
     offset: Schema = {"type": "integer", "minimum": 0, "description": "Unicode code points of the redacted text"}
     mood: Schema = {"type": "string", "enum": list(MOODS)}
-    versions = _object({"model": text, "taxonomy": text, "policy": text})
-    sentiment = _object({"label": mood, "confidence": share})
+    versions = an_object({"model": text, "taxonomy": text, "policy": text})
+    sentiment = an_object({"label": mood, "confidence": share})
     theme = {"id": text, "label": text, "confidence": share, "threshold": share}
-    verdict = {"kind": {"type": "string", "enum": list(JUSTIFICATION_KINDS)}, "spans": _list(_ref("Span"))}
+    verdict = {"kind": {"type": "string", "enum": list(JUSTIFICATION_KINDS)}, "spans": a_list(ref("Span"))}
     return {
-        "ClassifyAnswer": _object({"items": _list({"oneOf": [_ref("Classification"), _ref("FailedItem")]})}),
-        "Classification": _object(
+        "ClassifyAnswer": an_object({"items": a_list({"oneOf": [ref("Classification"), ref("FailedItem")]})}),
+        "Classification": an_object(
             {
                 "id": text,
                 "status": {"type": "string", "enum": ["ok", "unsupported_language"]},
-                "language": _object({"code": text, "confidence": share, "supported": {"type": "boolean"}}),
+                "language": an_object({"code": text, "confidence": share, "supported": {"type": "boolean"}}),
                 "text": {"type": "string", "description": "the redacted text; every offset refers to it"},
-                "themes": _list(_object({**theme, "sentiment": sentiment, "spans": _list(_ref("Span"))})),
-                "sentiment": _object(
+                "themes": a_list(an_object({**theme, "sentiment": sentiment, "spans": a_list(ref("Span"))})),
+                "sentiment": an_object(
                     {"label": mood, "confidence": share}, {"score": {"type": "number", "minimum": -1, "maximum": 1}}
                 ),
-                "justification": _object({"justified": {"type": "boolean"}, "confidence": share, **verdict}),
-                "signals": _list({"type": "string", "enum": list(SIGNALS)}),
+                "justification": an_object({"justified": {"type": "boolean"}, "confidence": share, **verdict}),
+                "signals": a_list({"type": "string", "enum": list(SIGNALS)}),
                 "group": {"type": ["string", "null"]},
                 "priority": {"type": ["integer", "null"], "minimum": 1, "maximum": 4},
                 "priority_reason": text,
                 "needs_review": {"type": "boolean"},
-                "redactions": _list(_object({"kind": text, "start": offset, "end": offset})),
+                "redactions": a_list(an_object({"kind": text, "start": offset, "end": offset})),
                 "versions": versions,
             }
         ),
-        "FailedItem": _object(
+        "FailedItem": an_object(
             {
                 "id": text,
                 "status": {"type": "string", "const": "error"},
-                "error": _object({"code": text, "detail": text}),
+                "error": an_object({"code": text, "detail": text}),
                 "versions": versions,
             }
         ),
-        "Span": _object({"start": offset, "end": offset}),
-        "Problem": _object(
+        "Span": an_object({"start": offset, "end": offset}),
+        "Problem": an_object(
             {
                 "type": {"type": "string", "format": "uri-reference"},
                 "title": text,
@@ -232,6 +178,6 @@ def _answer_schemas() -> Schema:
                 "detail": text,
                 "request_id": text,
             },
-            {"invalid_params": _list(_object({"name": text, "reason": text}))},
+            {"invalid_params": a_list(an_object({"name": text, "reason": text}))},
         ),
     }

@@ -30,6 +30,10 @@ class Code(StrEnum):
     BAD_JSON = "bad_json"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    GATE_NOT_PASSED = "gate_not_passed"
+    MODEL_REFUSED = "model_refused"
+    MODEL_FIXED = "model_fixed"
+    NOTHING_EARLIER = "nothing_earlier"
     REQUEST_TIMEOUT = "request_timeout"
     PAYLOAD_TOO_LARGE = "payload_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -46,6 +50,10 @@ STATUS: Mapping[Code, int] = {
     Code.BAD_JSON: 400,
     Code.NOT_FOUND: 404,
     Code.METHOD_NOT_ALLOWED: 405,
+    Code.GATE_NOT_PASSED: 409,
+    Code.MODEL_REFUSED: 409,
+    Code.MODEL_FIXED: 409,
+    Code.NOTHING_EARLIER: 409,
     Code.REQUEST_TIMEOUT: 408,
     Code.PAYLOAD_TOO_LARGE: 413,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,

@@ -38,9 +38,11 @@ def environment(settings: Settings, workers: int) -> dict[str, str]:
     """What the worker processes start with: these settings, their share of the cores, no telemetry, no banner."""
     values = {name: getattr(settings, name) for name in Settings.model_fields}
     given = {PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
-    for name in ("model_dir", "data_dir", "cache_dir", "datasets"):
+    for name in ("model_dir", "models_dir", "data_dir", "cache_dir", "datasets"):
         if values[name] is not None:
             given[PREFIX + name.upper()] = str(Path(values[name]).resolve())
+    if settings.follows_champion:
+        del given[PREFIX + "MODEL_DIR"]  # the champion of this moment may not be the next one's
     if workers > 1:
         # each worker taking all cores would leave them waiting for one another
         share = str(settings.threads or max(1, cores() // workers))

@@ -1,8 +1,9 @@
-"""The BentoML shell: one service, one API, no model logic. Everything that imports `bentoml` is here."""
+"""The BentoML shell: one service, one API, no model logic. Beside the model store, `bentoml` is imported here alone."""
 
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 # before bentoml is imported anywhere: it counts imports as well
@@ -14,15 +15,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from nlp import artifact
-from serving import logs
+from serving import logs, modelstore
 from serving.app import create_app, route_namer
 from serving.batcher import Classifier
 from serving.classify import Sent, classify
 from serving.engine import Engine
 from serving.metrics import Metrics
 from serving.middleware import Border
+from serving.models import Models
 from serving.openapi import CLASSIFY
 from serving.problems import ProblemError
+from serving.registry import Registry
 from serving.schemas import ResponseIn
 from serving.settings import Settings, load_settings
 
@@ -50,6 +53,14 @@ load: Callable[[Settings], Classifier] = load_classifier
 
 metrics = Metrics()
 app = create_app(metrics)
+
+
+def carried() -> Any:
+    """The model that travels in a Bento: the one baked in, or the champion, which a build will bake in."""
+    baked = modelstore.baked()
+    if baked is not None:
+        return baked
+    return modelstore.champion(Registry(load_settings().models_dir))
 
 
 class ClassifyBody(bentoml.IODescriptor):
@@ -97,18 +108,23 @@ class BorderedService(bentoml.Service):
 class Holos:
     """Reads survey verbatims: themes, sentiment, reasons, signals and whom to call first."""
 
+    model = carried()
+
     def __init__(self) -> None:
         logs.configure()
         self.settings = load_settings()
-        self.engine = Engine(lambda: load(self.settings), metrics)
+        baked = modelstore.folder_of(modelstore.baked())
+        self.models = Models(self.settings, lambda settings: load(settings), partial(Engine, metrics=metrics), baked)
+        self.engine = self.models.engine
+        app.state.models = self.models
 
     @bentoml.on_startup
     async def start(self) -> None:
-        self.engine.start()
+        self.models.start()
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
-        await self.engine.close()
+        await self.models.close()
 
     @bentoml.api(route=CLASSIFY, input_spec=ClassifyBody, output_spec=ClassifyAnswer)
     async def classify(self, body: Sent, /) -> Any:

@@ -8,16 +8,27 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nlp.errors import InputError
+from serving.registry import Registry
 
 PREFIX = "HOLOS_"
 MIB = 1024 * 1024
 _DATA = Path(__file__).resolve().parent.parent / "data"
+
+SHIPPED = Path("models") / "default"
 
 Precision = Literal["auto", "fp32", "fast"]
 
 
 def _cache_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holos"
+
+
+def _models_home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "holos" / "models"
+
+
+def _model_in_use(data: dict[str, Any]) -> Path:
+    return Registry(data["models_dir"]).champion_folder() or data["data_dir"] / SHIPPED
 
 
 class Settings(BaseSettings):
@@ -28,8 +39,12 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(default=_DATA, description="folder of the taxonomy, policies, encoder graph and models")
+    models_dir: Path = Field(
+        default_factory=_models_home, description="registry of models: versions, the champion and the lineage"
+    )
     model_dir: Path = Field(
-        default_factory=lambda data: data["data_dir"] / "models" / "default", description="model folder in use"
+        default_factory=_model_in_use,
+        description="model folder in use; unset: the champion, or the model that ships where there is none",
     )
     cache_dir: Path = Field(default_factory=_cache_home, description="where filled encoders are kept between starts")
     datasets: Path | None = Field(default=None, description="folder of public data sets; training alone reads it")
@@ -41,6 +56,16 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1, description="address that `holos serve` listens on")
     port: int = Field(default=3000, ge=0, le=65535, description="port that `holos serve` listens on; 0: any free one")
     workers: int = Field(default=1, ge=1, le=256, description="processes of `holos serve`")
+
+    @property
+    def follows_champion(self) -> bool:
+        """Whether the model in use is whichever is champion, not a folder that was named."""
+        return "model_dir" not in self.model_fields_set
+
+    @property
+    def shipped_model(self) -> Path:
+        """The model that is in use while there is no champion."""
+        return self.data_dir / SHIPPED
 
 
 def load_settings(**overrides: Any) -> Settings:

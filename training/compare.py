@@ -1,16 +1,22 @@
 """Two models on the same rows: differences with paired bootstrap intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nlp.types import Classification
 from training.dataset import LabelledRow
+from training.intervals import LEVEL, f1, precision, resample, spread
+from training.tally import POOLED, SENTIMENT3, SHARES, THEMES_AT, Tally, groups, tally, themes_named
 
-RESAMPLES = 2000
-SEED = 7
-LEVEL = 0.95
+__all__ = ["ALL", "LEVEL", "THEME", "Difference", "compare"]
+
+ALL = "all"
+LENGTH = "length: "
+THEME = "theme F1"
+FEWEST = 5  # labelled rows a theme needs: with fewer, one row decides
+COMPARED = tuple(figure for figure in POOLED if figure != SENTIMENT3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,56 +41,64 @@ class Difference:
 def compare(
     rows: Sequence[LabelledRow], baseline: Sequence[Classification], candidate: Sequence[Classification]
 ) -> list[Difference]:
-    """Themes micro-F1 and sentiment accuracy, overall and by language, rows resampled in pairs (Efron 1979)."""
-    groups = {"all": list(range(len(rows)))}
-    for index, row in enumerate(rows):
-        groups.setdefault(row.language or "und", []).append(index)
-    out = []
-    for group, members in groups.items():
-        theme_counts = [_theme_counts(rows, said, members) for said in (baseline, candidate)]
-        if len(theme_counts[0]):
-            out.append(_difference("themes micro-F1", group, *theme_counts, _micro_f1))
-        moods = [_mood_counts(rows, said, members) for said in (baseline, candidate)]
-        if len(moods[0]):
-            out.append(_difference("sentiment accuracy", group, *moods, _share))
-    return out
+    """Differences overall, by language, by length band and by theme, rows resampled in pairs.
+
+    Groups are ALL, language codes, "length: short" and the like; for the figure THEME the group is the theme, where at
+    least FEWEST rows are labelled with it.
+    """
+    labels = themes_named(rows, baseline, candidate)
+    both = tally(rows, baseline, labels), tally(rows, candidate, labels)
+    languages, lengths = groups(rows)
+    parts = {ALL: range(len(rows)), **languages, **{LENGTH + band: members for band, members in lengths.items()}}
+    out: list[Difference] = []
+    themes: list[Difference] = []
+    for group, members in parts.items():
+        if members:
+            old, new = (each.take(members) for each in both)
+            found = _differences(old, new)
+            out += _pooled(group, old, found)
+            themes += _themes(old, found) if group == ALL else []
+    return out + themes
 
 
-def _theme_counts(rows, said, members) -> np.ndarray:
-    """int (rows, 3): true positives, false positives, false negatives of each row with theme labels."""
-    counts = []
-    for index in members:
-        row = rows[index]
-        if row.themes is None:
-            continue
-        gold = row.themes - row.themes_disputed
-        found = {tag.id for tag in said[index].themes} - row.themes_disputed
-        counts.append((len(gold & found), len(found - gold), len(gold - found)))
-    return np.array(counts)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Arrays (2, columns) of values and of bounds, by measure."""
+
+    values: dict[Callable, np.ndarray]
+    bounds: dict[Callable, np.ndarray]
 
 
-def _mood_counts(rows, said, members) -> np.ndarray:
-    pairs = [(rows[i].sentiment, said[i].sentiment) for i in members if rows[i].sentiment]
-    return np.array([[mood is not None and gold == mood.label, 1] for gold, mood in pairs])
+def _differences(old: Tally, new: Tally) -> _Found:
+    """Of every column; where neither model has a value in a draw they do not differ there."""
+    drawn = resample(np.stack([old.counts, new.counts], axis=1))
+    sums = np.stack([old.counts.sum(0, np.int64), new.counts.sum(0, np.int64)])
+    values, bounds = {}, {}
+    for measure in (f1, precision):
+        values[measure] = np.nan_to_num(measure(sums))
+        change = np.nan_to_num(measure(drawn))
+        bounds[measure] = spread(change[:, 1] - change[:, 0])
+    return _Found(values, bounds)
 
 
-def _micro_f1(sums: np.ndarray) -> np.ndarray:
-    tp, fp, fn = sums[..., 0], sums[..., 1], sums[..., 2]
-    return 2 * tp / np.maximum(1, 2 * tp + fp + fn)
+def _pooled(group: str, counts: Tally, found: _Found) -> list[Difference]:
+    known = counts.known.any(0)
+    return [
+        _difference(figure, group, found, precision if figure in SHARES else f1, POOLED.index(figure))
+        for figure in COMPARED
+        if known[POOLED.index(figure)]
+    ]
 
 
-def _share(sums: np.ndarray) -> np.ndarray:
-    return sums[..., 0] / np.maximum(1, sums[..., 1])
+def _themes(counts: Tally, found: _Found) -> list[Difference]:
+    support = counts.counts[:, THEMES_AT][..., [0, 2]].sum((0, 2))
+    return [
+        _difference(THEME, label, found, f1, THEMES_AT.start + index)
+        for index, label in enumerate(counts.labels)
+        if support[index] >= FEWEST
+    ]
 
 
-def _difference(figure: str, group: str, baseline: np.ndarray, candidate: np.ndarray, measure) -> Difference:
-    rng = np.random.default_rng(SEED)
-    both, rows = np.concatenate([baseline, candidate], axis=1), len(baseline)
-    sums = np.empty((RESAMPLES, both.shape[1]), np.int64)
-    for index in range(RESAMPLES):  # one by one: all draws together are RESAMPLES times the rows
-        sums[index] = np.bincount(rng.integers(0, rows, rows), minlength=rows) @ both
-    change = measure(sums[:, baseline.shape[1] :]) - measure(sums[:, : baseline.shape[1]])
-    low, high = np.quantile(change, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Difference(
-        figure, group, float(measure(baseline.sum(0))), float(measure(candidate.sum(0))), float(low), float(high)
-    )
+def _difference(figure: str, group: str, found: _Found, measure: Callable, column: int) -> Difference:
+    (old, new), (low, high) = found.values[measure][:, column], found.bounds[measure][:, column]
+    return Difference(figure, group, float(old), float(new), float(low), float(high))

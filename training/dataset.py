@@ -3,9 +3,10 @@
 import gzip
 import hashlib
 import json
+import re
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from nlp.types import MOODS, SIGNALS, Respondent, Response, Scale
 from training.fields import Fields
 
 UNKNOWN = -1
+_NO_LETTER = re.compile(r"[\W_]+")
+NAMED = 5  # rows that an error names; more would hide what it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class LabelledRow:
 
     `theme_sentiments` may name themes although `themes` is None: the moods are known, the full list is not.
     `priority` is -1 where it is not labelled, None where the label says "no case". `themes_disputed` and
-    `signals_disputed` are what careful readers did not agree on: neither right nor wrong.
+    `signals_disputed` are what careful readers did not agree on: neither right nor wrong. `undecided` names the fields
+    that are unlabelled because what was said about them contradicts itself.
     """
 
     id: str
@@ -46,6 +50,7 @@ class LabelledRow:
     contact_consent: bool | None = None
     priority: int | None = UNKNOWN
     source: str = ""
+    undecided: frozenset[str] = frozenset()
 
     @property
     def response(self) -> Response:
@@ -82,12 +87,17 @@ class Targets:
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     """Objects of a JSON Lines file, gzipped or not; an unreadable line is an InputError with its number."""
+    return (row for _, row in numbered_jsonl(path))
+
+
+def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """As `read_jsonl`, with the numbers of the lines."""
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield _object(line, f"{path}, line {number}")
+                    yield number, _object(line, f"{path}, line {number}")
     except UnicodeDecodeError:
         raise InputError(f"{path} is not in UTF-8; save it in that encoding") from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
@@ -125,7 +135,32 @@ def parse_row(row: Mapping[str, Any], source: str = "") -> LabelledRow:
         contact_consent=read.consent(),
         priority=read.whole("priority", UNKNOWN),
         source=source,
+        undecided=read.strings("undecided") or frozenset(),
     )
+
+
+def to_record(row: LabelledRow) -> dict[str, Any]:
+    """The contract's JSON object, which `parse_row` reads back; what is not known is left out."""
+    record = {
+        "id": row.id,
+        "text": row.text,
+        "language": row.language,
+        "question": row.question,
+        "metric": row.metric,
+        "score": row.score,
+        "scale": row.scale and {"min": row.scale.min, "max": row.scale.max},
+        "respondent": None if row.contact_consent is None else {"contact_consent": row.contact_consent},
+        "themes": None if row.themes is None else sorted(row.themes),
+        "themes_disputed": sorted(row.themes_disputed) or None,
+        "theme_sentiments": None if row.theme_sentiments is None else dict(row.theme_sentiments),
+        "sentiment": row.sentiment,
+        "justified": row.justified,
+        "signals": None if row.signals is None else sorted(row.signals),
+        "signals_disputed": sorted(row.signals_disputed) or None,
+        "undecided": sorted(row.undecided) or None,
+    }
+    known = {name: value for name, value in record.items() if value is not None}
+    return known if row.priority == UNKNOWN else known | {"priority": row.priority}
 
 
 def targets(rows: Sequence[LabelledRow], themes: Sequence[str]) -> Targets:
@@ -164,7 +199,7 @@ def _fill(out: Targets, index: int, row: LabelledRow, columns: Mapping[str, int]
 def text_key(text: str) -> str:
     """A hash of the text that ignores case, blanks and punctuation: equal for what a reader calls the same answer."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    kept = "".join(char for char in plain if char.isalnum())
+    kept = _NO_LETTER.sub("", plain)
     return hashlib.sha256((kept or plain).encode()).hexdigest()
 
 
@@ -177,8 +212,21 @@ def split(rows: Iterable[LabelledRow], share: float) -> tuple[list[LabelledRow],
     return train, dev
 
 
-def check_themes(rows: Iterable[LabelledRow], themes: Sequence[str]) -> None:
-    """InputError where labels name themes outside the taxonomy."""
-    unknown = sorted({theme for row in rows for theme in row.theme_ids} - set(themes))
-    if unknown:
-        raise InputError(f"theme ids outside the taxonomy: {', '.join(unknown)}; add them to it or mend the labels")
+def check_themes(rows: Iterable[LabelledRow], themes: Sequence[str], source: str = "labels") -> None:
+    """InputError where labels name themes outside the taxonomy, with the rows that do."""
+    known = set(themes)
+    found = [(row.id, row.theme_ids - known) for row in rows if not row.theme_ids <= known]
+    if found:
+        unknown = ", ".join(sorted(frozenset().union(*(ids for _, ids in found))))
+        named = name_rows(dict(found))
+        raise InputError(
+            f"{source}: theme ids outside the taxonomy: {unknown}; they stand in {named}; add them to it or "
+            "mend the labels"
+        )
+
+
+def name_rows(ids: Collection[str]) -> str:
+    """Some ids for an error message, and how many more there are."""
+    named = ", ".join(list(ids)[:NAMED])
+    rest = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    return f"row{'s' * (len(ids) > 1)} {named}{rest}"

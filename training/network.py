@@ -52,6 +52,11 @@ class Network(nn.Module):
         self.encoder = encoder
         self.heads = heads
 
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return self.heads.query.device
+
     def forward(self, ids: Tensor, attention: Tensor, mask: Tensor) -> dict[str, Tensor]:
         tokens = self.encoder(input_ids=ids, attention_mask=attention).last_hidden_state
         return self.heads(tokens.float(), mask)

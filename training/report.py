@@ -1,67 +1,78 @@
 """Figures as text, JSON and one self-contained HTML page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from jinja2 import Environment
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from nlp.errors import InputError
-from training.compare import Difference
+from training.compare import ALL, LENGTH, Difference
 from training.evaluate import Figures, Report, Score
+
+Lines = tuple[str, list[str], list[list[str]]]
 
 COLUMNS = (
     ("rows", lambda f: str(f.rows)),
-    ("themes micro-F1", lambda f: _f1(f.themes)),
-    ("themes macro-F1", lambda f: _number(f.themes_macro_f1)),
-    ("theme+sentiment", lambda f: _f1(f.theme_sentiments)),
-    ("sentiment (4)", lambda f: _number(f.sentiment_accuracy)),
-    ("justified F1", lambda f: _f1(f.justified)),
-    ("signals F1", lambda f: _f1(f.signals)),
+    ("themes micro-F1", lambda f: f1(f.themes)),
+    ("themes macro-F1", lambda f: number(f.themes_macro_f1)),
+    ("themes AP", lambda f: number(f.themes_average_precision)),
+    ("theme+sentiment", lambda f: f1(f.theme_sentiments)),
+    ("sentiment (4)", lambda f: number(f.sentiment_accuracy)),
+    ("justified F1", lambda f: f1(f.justified)),
+    ("signals F1", lambda f: f1(f.signals)),
     (
         "priority 1 P / R",
         lambda f: f"{f.priority_one.precision:.3f} / {f.priority_one.recall:.3f}" if f.priority_one else "-",
     ),
 )
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Holos: {{ title }}</title>
-<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:68rem;padding:0 1rem}
-table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .7rem;border-bottom:1px solid #ddd;text-align:right}
-td:first-child,th:first-child{text-align:left}</style><h1>{{ title }}</h1>
-{% for name, header, lines in tables %}<h2>{{ name }}</h2>
-<table><tr>{% for h in header %}<th>{{ h }}</th>{% endfor %}</tr>
-{% for line in lines %}<tr>{% for cell in line %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}</table>{% endfor %}</html>
-"""
 
-
-def tables(report: Report, differences: Sequence[Difference] = ()) -> list[tuple[str, list[str], list[list[str]]]]:
+def tables(report: Report, differences: Sequence[Difference] = ()) -> list[Lines]:
     """Every table as (name, header, lines of cells)."""
-    quality = [["all", *_line(report.overall)], *([lang, *_line(f)] for lang, f in report.by_language.items())]
+    quality = [[group, *(read(found) for _, read in COLUMNS)] for group, found in parts(report)]
     themes = [
-        [theme, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", str(s.support), *_by_language(report, theme)]
+        [
+            theme,
+            *(f"{value:.3f}" for value in (s.precision, s.recall, s.f1)),
+            _range(s),
+            number(report.overall.average_precision.get(theme)),
+            str(s.support),
+            *_by_language(report, theme),
+        ]
         for theme, s in sorted(report.overall.per_theme.items())
     ]
+    header = ["theme", "precision", "recall", "F1", "F1 (95 %)", "AP", "rows", *(f"F1 {x}" for x in report.by_language)]
     out = [
-        ("Quality by language", ["language", *(name for name, _ in COLUMNS)], quality),
-        ("Themes", ["theme", "precision", "recall", "F1", "rows", *(f"F1 {x}" for x in report.by_language)], themes),
+        ("Quality by language and length", ["part", *(name for name, _ in COLUMNS)], quality),
+        ("Themes", header, themes),
     ]
-    if differences:
-        lines = [
-            [d.figure, d.group, _number(d.baseline), _number(d.candidate), f"{d.low:+.3f} to {d.high:+.3f}", d.verdict]
-            for d in differences
-        ]
-        out.append(("Against", ["figure", "rows", "baseline", "model", "difference (95 %)", "the model is"], lines))
-    return out
+    return [*out, against(differences)] if differences else out
+
+
+def parts(report: Report) -> Iterator[tuple[str, Figures]]:
+    """Every part of the rows by name: all, languages, length bands."""
+    yield ALL, report.overall
+    yield from report.by_language.items()
+    yield from ((LENGTH + band, found) for band, found in report.by_length.items())
+
+
+def against(differences: Sequence[Difference]) -> Lines:
+    """The differences as a table."""
+    lines = [
+        [d.figure, d.group, number(d.baseline), number(d.candidate), f"{d.low:+.3f} to {d.high:+.3f}", d.verdict]
+        for d in differences
+    ]
+    return "Against", ["figure", "part", "baseline", "model", "difference (95 %)", "the model is"], lines
 
 
 def show(report: Report, differences: Sequence[Difference], console: Console) -> None:
-    """Prints the tables."""
-    for name, header, lines in tables(report, differences):
+    """Prints the tables; of a comparison what is clear, and how much is not."""
+    clear = [each for each in differences if each.verdict in ("better", "worse")]
+    for name, header, lines in tables(report, clear):
         # Text, not str: rich would read the brackets of a theme id as markup.
         table = Table(title=name)
         for column in header:
@@ -69,6 +80,8 @@ def show(report: Report, differences: Sequence[Difference], console: Console) ->
         for line in lines:
             table.add_row(*map(Text, line))
         console.print(table)
+    if differences:
+        console.print(f"{len(differences) - len(clear)} of {len(differences)} figures compared: no clear difference.")
 
 
 def check_path(path: Path) -> None:
@@ -83,19 +96,24 @@ def write(report: Report, differences: Sequence[Difference], path: Path, title: 
     """Writes the report by the ending of its path: .html or .json."""
     check_path(path)
     if path.suffix == ".html":
-        page = Environment(autoescape=True).from_string(PAGE)
-        path.write_text(page.render(title=title, tables=tables(report, differences)), encoding="utf-8")
+        from training.page import page  # draws, which only a page needs
+
+        path.write_text(page(report, differences, title), encoding="utf-8")
     else:
-        content = {
-            "title": title,
-            **_plain(report),
-            "against": [asdict(d) | {"verdict": d.verdict} for d in differences],
-        }
-        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(plain(report, differences, title), ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
-def _plain(report: Report) -> dict:
-    return {"overall": _figures(report.overall), "languages": {k: _figures(v) for k, v in report.by_language.items()}}
+def plain(report: Report, differences: Sequence[Difference], title: str) -> dict:
+    """The report as JSON values."""
+    return {
+        "title": title,
+        "overall": _figures(report.overall),
+        "languages": {name: _figures(each) for name, each in report.by_language.items()},
+        "lengths": {name: _figures(each) for name, each in report.by_length.items()},
+        "reliability": {name: asdict(each) for name, each in report.reliability.items()},
+        "mistakes": {kind: [asdict(each) for each in found] for kind, found in report.mistakes.items()},
+        "against": [asdict(each) | {"verdict": each.verdict} for each in differences],
+    }
 
 
 def _figures(figures: Figures) -> dict:
@@ -103,18 +121,20 @@ def _figures(figures: Figures) -> dict:
     return asdict(figures) | {"sentiment_confusion": confusion}
 
 
-def _line(figures: Figures) -> list[str]:
-    return [read(figures) for _, read in COLUMNS]
-
-
 def _by_language(report: Report, theme: str) -> list[str]:
     scores = [f.per_theme.get(theme) for f in report.by_language.values()]
-    return [_f1(score) if score and score.support else "-" for score in scores]
+    return [f1(score) if score and score.support else "-" for score in scores]
 
 
-def _f1(score: Score | None) -> str:
+def f1(score: Score | None) -> str:
+    """A cell."""
     return f"{score.f1:.3f}" if score else "-"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A cell."""
     return f"{value:.3f}" if value is not None else "-"
+
+
+def _range(score: Score) -> str:
+    return f"{score.ranges.f1.low:.2f} to {score.ranges.f1.high:.2f}" if score.ranges and score.ranges.f1 else "-"

@@ -16,6 +16,7 @@ _FILES = [
     "data/policies/priority.yaml",
     "data/policies/justification.yaml",
     "data/policies/redaction.yaml",
+    "data/policies/gate.yaml",
 ]
 _CODE = re.compile(r"`([^`]+)`")
 

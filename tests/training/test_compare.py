@@ -41,7 +41,8 @@ def test_a_model_against_itself_differs_by_nothing(rows, said):
 def test_a_better_model_is_called_better_and_the_other_worse(rows, said):
     weak, strong = answers(said, rows, 0.5, 1), answers(said, rows, 0.95, 2)
     there, back = by_name(compare(rows, weak, strong)), by_name(compare(rows, strong, weak))
-    assert set(there) == {(f, g) for f in ("themes micro-F1", "sentiment accuracy") for g in ("all", "pl", "en")}
+    pooled = {(f, g) for f in ("themes micro-F1", "sentiment accuracy") for g in ("all", "pl", "en", "length: short")}
+    assert set(there) == pooled | {("theme F1", "a"), ("theme F1", "b")}
     for key, each in there.items():
         assert each.verdict == "better" and back[key].verdict == "worse"
         assert each.low <= each.candidate - each.baseline <= each.high
@@ -111,3 +112,33 @@ def test_many_rows_are_compared_in_little_memory(row, said):
 
 def test_rows_without_labels_give_no_figures(row, said):
     assert compare([row("1")], [said("1")], [said("1")]) == []
+
+
+def test_every_task_is_compared_in_every_part(row, said):
+    labels = {"themes": frozenset("a"), "theme_sentiments": {"a": "negative"}, "sentiment": "negative"}
+    labels |= {"justified": True, "signals": frozenset({"churn_intent"}), "priority": 1}
+    rows = [row(str(i), text="long " * (10 if i else 100), language="pl", **labels) for i in range(6)]
+    right = [said(each.id, {"a": "negative"}, "negative", True, ("churn_intent",), 1) for each in rows]
+    wrong = [said(each.id, {"a": "positive"}, "negative", False, (), 2) for each in rows]
+    found = by_name(compare(rows, right, wrong))
+    figures = ("themes micro-F1", "theme+sentiment micro-F1", "sentiment accuracy", "justified F1")
+    figures += ("signals micro-F1", "priority one F1")
+    parts = ("all", "pl", "length: short", "length: long")
+    assert set(found) == {(figure, part) for figure in figures for part in parts} | {("theme F1", "a")}
+    same = {"themes micro-F1", "sentiment accuracy", "theme F1"}
+    for (figure, _), each in found.items():
+        assert (each.baseline, each.candidate) == ((1.0, 1.0) if figure in same else (1.0, 0.0))
+        assert each.verdict == ("no clear difference" if figure in same else "worse")
+
+
+def test_a_theme_is_compared_from_five_labelled_rows_on(row, said):
+    rows = [row(str(i), themes=frozenset("ab" if i < 4 else "a")) for i in range(5)]
+    some = [said(each.id, {"a": "neutral", "c": "neutral"}) for each in rows]
+    assert [key for key in by_name(compare(rows, some, some)) if key[0] == "theme F1"] == [("theme F1", "a")]
+
+
+def test_a_mood_in_dispute_is_a_pair_neither_wins(row, said):
+    rows = [row(themes=frozenset("ab"), theme_sentiments={"a": "mixed"})]
+    one, two = [said(themes={"a": "mixed", "b": "negative"})], [said(themes={"a": "mixed"})]
+    pairs = by_name(compare(rows, one, two))["theme+sentiment micro-F1", "all"]
+    assert pairs.baseline == pairs.candidate == 1.0

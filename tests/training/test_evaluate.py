@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from nlp.types import MOODS, SIGNALS
 from training.dataset import parse_row
 from training.evaluate import Score, evaluate, figures
+from training.intervals import Interval, wilson
+from training.tally import MEDIUM_UP_TO, SHORT_UP_TO
 
 
 def score(tp: int, fp: int, fn: int) -> Score:
@@ -206,3 +209,108 @@ def test_figures_are_those_of_the_scorer_beside_the_data(scorer, said, seed):
 def test_a_failed_item_keeps_its_neighbours_figures(row, said, failed):
     rows = [row(themes=frozenset("a")), replace(row(themes=frozenset("a")), id="2")]
     assert evaluate(rows, [said(themes={"a": "mixed"}), failed]).overall.themes == score(1, 0, 1)
+
+
+def test_priority_one_is_counted_in_a_table(row, said):
+    gold, flagged = (1, 1, 1, 2, None, 1), (1, 1, 3, 1, None, None)
+    rows = [row(str(i), priority=each) for i, each in enumerate(gold)] + [row("not labelled")]
+    found = [said(str(i), priority=each) for i, each in enumerate(flagged)] + [said(priority=1)]
+    table = evaluate(rows, found).overall.priority_table
+    assert (table.flagged_right, table.flagged_wrong, table.missed, table.left_right) == (2, 1, 2, 1)
+    assert (table.precision, table.recall) == (wilson(2, 3), wilson(2, 4))
+
+
+def test_length_bands_are_by_characters(row, said):
+    texts = ["x" * SHORT_UP_TO, "x" * (SHORT_UP_TO + 1), "x" * MEDIUM_UP_TO, "x" * (MEDIUM_UP_TO + 1)]
+    rows = [row(text=text, sentiment="neutral") for text in texts]
+    report = evaluate(rows, [said()] * 4)
+    assert {band: found.rows for band, found in report.by_length.items()} == {"short": 1, "medium": 2, "long": 1}
+    assert list(evaluate(rows[:1], [said()]).by_length) == ["short"]
+
+
+def drawn(row, said, count: int, seed: int):
+    """Rows and answers by chance, right more often than not, with probabilities."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        row(str(i), themes=frozenset(t for t in "abc" if rng.random() < 0.4), sentiment=MOODS[rng.integers(4)])
+        for i in range(count)
+    ]
+    sure = np.array([[rng.beta(4, 2) if t in each.themes else rng.beta(2, 4) for t in "abc"] for each in rows])
+    found = [
+        said(
+            each.id,
+            {t: "neutral" for t, p in zip("abc", line, strict=True) if p >= 0.5},
+            each.sentiment if rng.random() < 0.7 else MOODS[rng.integers(4)],
+        )
+        for each, line in zip(rows, sure, strict=True)
+    ]
+    return rows, found, sure
+
+
+def as_matrix(sets) -> np.ndarray:
+    return np.array([[t in each for t in "abc"] for each in sets])
+
+
+def test_figures_are_those_of_scikit_learn(row, said):
+    rows, found, sure = drawn(row, said, 200, 4)
+    out = evaluate(rows, found, list("abc"), sure).overall
+    gold, tagged = as_matrix(r.themes for r in rows), as_matrix({t.id for t in s.themes} for s in found)
+    assert out.themes.f1 == pytest.approx(metrics.f1_score(gold, tagged, average="micro"))
+    assert out.themes_macro_f1 == pytest.approx(metrics.f1_score(gold, tagged, average="macro"))
+    assert out.themes_average_precision == pytest.approx(metrics.average_precision_score(gold, sure, average="micro"))
+    one = metrics.average_precision_score(gold, sure, average=None)
+    assert [out.average_precision[t] for t in "abc"] == pytest.approx(list(one))
+    moods = metrics.f1_score(
+        [r.sentiment for r in rows], [s.sentiment.label for s in found], average=None, labels=MOODS
+    )
+    assert [out.per_sentiment[mood].f1 for mood in MOODS] == pytest.approx(list(moods))
+
+
+def test_average_precision_leaves_out_what_is_disputed_or_not_labelled(row, said):
+    rows = [
+        row("1", themes=frozenset("a")),
+        row("2", themes=frozenset(), themes_disputed=frozenset("a")),
+        row("3", themes=frozenset()),
+        row("4"),
+    ]
+    sure = np.array([[0.6, 0.1], [0.9, 0.1], [0.5, 0.1], [0.8, 0.1]])
+    out = evaluate(rows, [said()] * 4, ["a", "b"], sure).overall
+    assert out.average_precision == {"a": 1.0}
+    assert out.themes_average_precision == 1.0
+
+
+def test_a_theme_the_model_does_not_know_weighs_on_average_precision(row, said):
+    rows = [row("1", themes=frozenset({"a", "new"})), row("2", themes=frozenset())]
+    out = evaluate(rows, [said()] * 2, ["a"], np.array([[0.9], [0.1]])).overall
+    assert out.average_precision["new"] == 0.5  # one of two rows, in no order
+    assert out.themes_average_precision < 1.0
+
+
+def test_probabilities_of_another_shape_are_refused(row, said):
+    with pytest.raises(ValueError, match="expected"):
+        evaluate([row()], [said()], ["a", "b"], np.zeros((1, 1)))
+
+
+def test_intervals_hold_the_figures_and_narrow_with_rows(row, said):
+    widths = []
+    for count in (50, 800):
+        out = evaluate(*drawn(row, said, count, 5)[:2]).overall
+        for each in (out.themes, *out.per_theme.values(), *out.per_sentiment.values()):
+            for name in ("precision", "recall", "f1"):
+                found = getattr(each.ranges, name)
+                assert found.low <= getattr(each, name) <= found.high
+        for name, found in out.ranges.items():
+            assert found.low <= getattr(out, name) <= found.high
+        widths.append(out.themes.ranges.f1.high - out.themes.ranges.f1.low)
+    assert widths[1] < widths[0] / 2.5
+
+
+def test_a_score_without_a_value_in_any_draw_has_no_interval(row, said):
+    out = evaluate([row(themes=frozenset("a"))] * 3, [said()] * 3).overall.per_theme["a"]
+    assert out.ranges.precision is None and out.ranges.recall == out.ranges.f1 == Interval(0.0, 0.0)
+
+
+def test_what_could_not_be_classified_is_counted(row, said, failed):
+    report = evaluate([row("1", sentiment="mixed"), row("2", sentiment="mixed")], [said("1"), failed])
+    assert report.overall.failed == 1
+    assert len(report.mistakes["sentiment"]) == 1

@@ -9,8 +9,10 @@ pytest.importorskip("torch")
 
 from nlp.artifact import load_pipeline
 from nlp.errors import InputError
+from nlp.taxonomy import parse_taxonomy
 from nlp.types import Response
-from training.fresh import found_taxonomy, train_model
+from training.fresh import HELD_FILE, Job, found_taxonomy, parted, plan_for, train_model
+from training.labels import read_labels
 
 pytestmark = pytest.mark.train
 
@@ -54,25 +56,26 @@ def written(path: Path, rows: list[dict]) -> Path:
 def trained(
     data: Path, out: Path, cache: Path, lines: list[str], dev: Path | None = None, taxonomy: Path | None = None
 ):
-    train_model(data, taxonomy, dev, out, "heads", DATA, cache, lines.append)
+    train_model(Job(data, out, DATA, cache, taxonomy, dev), lines.append)
 
 
 def test_the_code_frame_is_what_the_rows_hold(row):
-    frame = found_taxonomy([row(themes=frozenset({"b", "a"})), row(theme_sentiments={"c": "mixed"}), row()])
+    base = parse_taxonomy({"themes": [{"id": "b", "label": "Bees"}, {"id": "z", "label": "Zebras"}]}, "base")
+    rows = [row(themes=frozenset({"b", "a"})), row(theme_sentiments={"c": "mixed"}), row()]
+    frame = found_taxonomy(rows, base)
     assert frame.ids == ("a", "b", "c") and frame.label("b") == "b" and frame.version.startswith("custom-")
-    with pytest.raises(InputError, match="--taxonomy"):
-        found_taxonomy([row(sentiment="mixed")])
+    assert found_taxonomy([row(sentiment="mixed")], base) is base
+    assert found_taxonomy([row(themes=frozenset("b"))], base) is base
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         ([], "has no labelled rows"),
-        (labelled()[:5], "5 rows; at least 12"),
-        ([{**row, "text": "ten sam tekst"} for row in labelled()], "60 rows; at least 12 different ones"),
-        ([*labelled(), {"id": "gap", "text": " \u200b ", "themes": ["cena"]}], r"1 rows have an empty text \(gap\)"),
-        ([{"id": "1", "text": "x", "sentiment": "mixed"}] * 3, "no row has themes"),
-        ([{key: row[key] for key in ("id", "text", "theme_sentiments")} for row in labelled()], "no row to train on"),
+        (labelled()[:5], "at least 12"),
+        ([{**row, "text": "ten sam tekst"} for row in labelled()], "at least 12|contradict"),
+        ([*labelled(), {"id": "gap", "text": " \u200b ", "themes": ["cena"]}], "gap"),
+        ([{"id": "1", "text": "x", "sentiment": "mixed"}] * 3, "at least 12"),
         ([*labelled(), {"id": "odd", "text": "x", "sentiment": "angry"}], "'odd'.*'angry'"),
     ],
 )
@@ -90,16 +93,14 @@ def test_themes_outside_the_code_frame_are_refused_before_any_work(tmp_path):
     (tmp_path / "frame.yaml").write_text(FRAME, "utf-8")
     data, lines = written(tmp_path / "labels.jsonl", labelled()), []
     with pytest.raises(InputError, match="sprzedawca"):
-        train_model(
-            data, tmp_path / "frame.yaml", None, tmp_path / "m", "heads", tmp_path, tmp_path / "cache", lines.append
-        )
+        trained(data, tmp_path / "m", tmp_path / "cache", lines, taxonomy=tmp_path / "frame.yaml")
 
 
 def test_development_themes_outside_the_code_frame_are_refused_before_any_work(tmp_path):
     data, lines = written(tmp_path / "labels.jsonl", labelled()), []
     dev = written(tmp_path / "dev.jsonl", [{"id": "d", "text": "x", "theme_sentiments": {"zebra": "mixed"}}])
     with pytest.raises(InputError, match="zebra"):
-        train_model(data, None, dev, tmp_path / "m", "heads", tmp_path, tmp_path / "cache", lines.append)
+        trained(data, tmp_path / "m", tmp_path / "cache", lines, dev=dev)
     assert lines == []
 
 
@@ -107,7 +108,7 @@ def test_development_themes_outside_the_code_frame_are_refused_before_any_work(t
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path, out, message):
     data, lines = written(tmp_path / "labels.jsonl", labelled()), []
     with pytest.raises(InputError, match=message):
-        train_model(data, None, None, tmp_path / out, "heads", tmp_path, tmp_path / "cache", lines.append)
+        trained(data, tmp_path / out, tmp_path / "cache", lines)
     assert lines == [] and [path.name for path in tmp_path.iterdir()] == ["labels.jsonl"]
 
 
@@ -157,3 +158,70 @@ def test_what_is_not_labelled_is_read_as_the_shipped_model_reads_it(tmp_path):
         assert one.justification.confidence == pytest.approx(other.justification.confidence, abs=1e-4)
     (tag,) = own.classify(responses)[1].themes
     assert (tag.id, tag.sentiment.label) == ("sprzedawca", "positive")
+
+
+def test_parts_share_no_answer_and_small_sets_hold_nothing_back(row):
+    rows = [row(id=str(i), text=f"answer number {i % 350}", sentiment="mixed") for i in range(400)]
+    parts = parted(rows, None, 0.1)
+    texts = [{each.text for each in part} for part in (parts.train, parts.dev, parts.held)]
+    assert all(texts) and not (texts[0] & texts[1] or texts[0] & texts[2] or texts[1] & texts[2])
+    assert sum(map(len, (parts.train, parts.dev, parts.held))) == 400
+    assert parted(rows[:100], None, 0.1).held == [] and parted(rows, None, 0.0).held == []
+    own = [row(id="own", text="of the user")]
+    assert parted(rows[:100], own, 0.1).dev == own and len(parted(rows[:100], own, 0.1).train) == 100
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(100, 12), (6000, 10), (20_000, 3), (500_000, 2)])
+def test_large_sets_take_fewer_epochs(rows, epochs):
+    assert plan_for(rows).epochs == epochs and plan_for(rows, 7).epochs == 7
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@needs_model
+def test_full_mode_learns_goes_on_after_a_kill_and_leaves_the_held_rows(tmp_path):
+    """One epoch, killed at half-way and given again; a second process goes on from the first one's checkpoint."""
+    import signal
+    import subprocess
+    import sys
+    from time import monotonic, sleep
+
+    from serving.settings import load_settings
+
+    data = written(tmp_path / "labels.jsonl", labelled())
+    command = [
+        sys.executable,
+        "-c",
+        KILLABLE,
+        str(data),
+        str(tmp_path / "m"),
+        str(DATA),
+        str(load_settings().cache_dir),
+    ]
+    state = tmp_path / ".m.training" / "state.safetensors"
+    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    ends = monotonic() + 240
+    while not state.is_file() and first.poll() is None and monotonic() < ends:
+        sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL and state.is_file() and not (tmp_path / "m").exists()
+    second = subprocess.run(command, stderr=subprocess.PIPE, timeout=300, check=True)
+    said = second.stderr.decode("utf-8")
+    assert "going on from the checkpoint" in said and "about" in said and "GiB" in said
+    model = json.loads((tmp_path / "m" / "model.json").read_text("utf-8"))
+    assert model["training"]["mode"] == "full" and not state.parent.exists()
+    held = read_labels(tmp_path / "m" / HELD_FILE)
+    assert held and {row.text for row in held} < {row["text"] for row in labelled()}
+
+
+KILLABLE = """
+import sys
+from pathlib import Path
+from training import checkpoint
+from training.fresh import Job, train_model
+checkpoint.EVERY = 0.0
+checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)
+data, out, data_dir, cache = map(Path, sys.argv[1:])
+job = Job(data, out, data_dir, cache, mode="full", epochs=2)
+train_model(job, lambda line: print(line, file=sys.stderr, flush=True))
+"""

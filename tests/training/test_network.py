@@ -13,11 +13,13 @@ from nlp.graph import merge
 from nlp.tokens import Specials, TextTokenizer
 from nlp.types import MOODS, SIGNALS
 from training.batches import PAD_TO, collate, plan, sequences
+from training.checkpoint import STATE_FILE, Checkpoint
 from training.dataset import LabelledRow, targets
 from training.encoder import adapt, adapter_arrays, load_adapter
-from training.finetune import TASKS, Average, Plan, loss, predict, train
+from training.finetune import TASKS, Plan, loss, predict, train
 from training.fit import FitPlan, fit, padded, predict_heads
 from training.network import Heads, Network
+from training.run import Average
 
 pytestmark = pytest.mark.train
 
@@ -95,7 +97,7 @@ def trained(tokenizer) -> tuple[Network, float, float, list[str]]:
     net, data, lines = network(), rows(160), []
     before = task_loss(net, tokenizer, data)
     torch.manual_seed(0)
-    train(net, tokenizer, THEMES, lambda epoch: data, SMALL, lambda epoch: None, lines.append)
+    train(net, tokenizer, THEMES, lambda epoch: data, SMALL, lines.append)
     return net, before, task_loss(net, tokenizer, data), lines
 
 
@@ -120,16 +122,14 @@ def test_only_the_adapter_and_the_heads_are_trained(trained):
 def test_training_twice_gives_the_same_model(tokenizer):
     def once() -> dict[str, torch.Tensor]:
         net = network()
-        train(
-            net, tokenizer, THEMES, lambda epoch: rows(40), Plan(epochs=1, budget=256, longest=32), lambda e: None, str
-        )
+        train(net, tokenizer, THEMES, lambda epoch: rows(40), Plan(epochs=1, budget=256, longest=32), str)
         return net.state_dict()
 
     one, two = once(), once()
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_every_epoch_sees_the_averaged_model_and_the_rows_of_its_number(tokenizer):
+def test_every_epoch_is_judged_as_averaged_and_sees_the_rows_of_its_number(tokenizer):
     seen, states = [], []
     net = network(rank=0)
 
@@ -137,10 +137,68 @@ def test_every_epoch_sees_the_averaged_model_and_the_rows_of_its_number(tokenize
         seen.append(number)
         return rows(20 + number)
 
-    settings = Plan(epochs=3, budget=256, longest=32)
-    train(net, tokenizer, THEMES, draw, settings, lambda epoch: states.append(net.heads.weight.detach().clone()), str)
+    def judge() -> float:
+        states.append(net.heads.weight.detach().clone())
+        return float(len(states))
+
+    train(net, tokenizer, THEMES, draw, Plan(epochs=3, budget=256, longest=32), str, judge)
     assert seen == [0, 1, 2]
     assert torch.equal(states[-1], net.heads.weight) and not torch.equal(states[0], states[-1])
+
+
+def test_training_stops_when_it_gains_no_more_and_keeps_the_best_epoch(tokenizer):
+    net, states, scores, lines = network(rank=0), [], iter((0.5, 0.9, 0.8, 0.7, 1.0)), []
+
+    def judge() -> float:
+        states.append(net.heads.weight.detach().clone())
+        return next(scores)
+
+    settings = Plan(epochs=5, budget=256, longest=32, patience=2)
+    train(net, tokenizer, THEMES, lambda epoch: rows(20), settings, lines.append, judge)
+    assert len(states) == 4 and torch.equal(states[1], net.heads.weight)
+    assert "0.9000" in lines[-3] and "epoch 2 was better" in lines[-1]
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("steps", [1, 4, 9, 11])
+def test_a_training_that_was_killed_ends_as_one_that_was_not(tokenizer, tmp_path, steps):
+    settings, data = Plan(epochs=3, budget=128, longest=32, masking=0.3), rows(30)
+
+    def once(checkpoint: Checkpoint | None, net: Network, kill: int | None = None) -> list[str]:
+        lines, left = [], [kill]
+        forward = net.heads.forward
+
+        def counted(*inputs):
+            if net.training and left[0] is not None:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed
+            return forward(*inputs)
+
+        net.heads.forward = counted
+        judged = [0.3, 0.2, 0.4]
+        train(net, tokenizer, THEMES, lambda epoch: data, settings, lines.append, lambda: judged.pop(0), checkpoint)
+        return lines
+
+    whole, parted = network(), network()
+    once(None, whole)
+    with pytest.raises(Killed):
+        once(Checkpoint(tmp_path / "c", "same", every=0.0), parted, kill=steps)
+    assert (tmp_path / "c" / STATE_FILE).is_file()
+    resumed = network()
+    judged_before = int(Checkpoint(tmp_path / "c", "same").load().numbers["epoch"])
+    lines = once_from(tokenizer, resumed, Checkpoint(tmp_path / "c", "same", every=0.0), data, settings, judged_before)
+    assert "going on from the checkpoint" in lines[0]
+    assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), resumed.parameters(), strict=True))
+
+
+def once_from(tokenizer, net: Network, checkpoint: Checkpoint, data, settings: Plan, judged_before: int) -> list[str]:
+    lines, scores = [], [0.3, 0.2, 0.4][judged_before:]
+    train(net, tokenizer, THEMES, lambda epoch: data, settings, lines.append, lambda: scores.pop(0), checkpoint)
+    return lines
 
 
 # --- the adapter ------------------------------------------------------------------------------------------------------
