@@ -40,7 +40,7 @@ bench: setup
 	$(BIN)/python -m tests.benchmarks.encode --texts 1000 --repeat 5
 	$(BIN)/python -m tests.benchmarks.classify --texts 1000 --repeat 5
 
-# Trains the shipped model anew (about half an hour on two cores); HOLOS_DATASETS names the folder of the public sets.
+# Trains the shipped model anew (about an hour on two cores); HOLOS_DATASETS names the folder of the public sets.
 model: setup
 	$(BIN)/python -m training.default --datasets "$(HOLOS_DATASETS)"
 	$(BIN)/python -m training.card --datasets "$(HOLOS_DATASETS)"

@@ -38,8 +38,8 @@ HELD_SHARE = 0.1  # of all rows, kept from training and thresholds alike, for `h
 HELD_FROM = 300  # rows; with fewer the development rows stand in: each is needed for learning
 HELD_FILE = "held.jsonl"
 FEWEST = 10  # rows; with fewer there is nothing to hold back for thresholds
-READINGS = 60_000  # rows read over all epochs: what small sets take to learn, and large ones do not need more of
-EPOCHS = (2, 12)
+READINGS = 50_000  # rows read over all epochs: what small sets take to learn, and large ones do not need more of
+EPOCHS = (1, 12)
 
 Say = Callable[[str], None]
 
