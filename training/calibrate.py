@@ -13,6 +13,7 @@ from training.dataset import UNKNOWN, Targets
 PRIOR_SCALE = 6.0  # strength of the pull towards the shared calibration, in rows' worth of evidence
 PRIOR_THRESHOLD = 15.0  # positives a theme needs before its own threshold outweighs the shared one
 GRID = np.arange(0.10, 0.86, 0.02)
+FINE_GRID = np.arange(0.04, 0.81, 0.01)
 NEUTRAL = 0.5  # of cuts that do equally well, the one next to it is taken
 WEIGHTS = np.arange(0.0, 2.01, 0.25)
 SCORE_BINS = 5
@@ -22,16 +23,25 @@ SIGNAL_FLOOR = 0.3  # a signal changes whom to call first: below this it is not 
 
 
 def calibrate(
-    logits: Mapping[str, np.ndarray], wanted: Targets, general: int | None, scores: "Scores | None" = None
+    logits: Mapping[str, np.ndarray],
+    wanted: Targets,
+    general: int | None,
+    scores: "Scores | None" = None,
+    each_theme: bool = False,
 ) -> Calibration:
-    """Fits scales, shifts, temperatures and thresholds to development logits (see finetune.predict)."""
+    """Fits scales, shifts, temperatures and thresholds to development logits (see finetune.predict).
+
+    Thresholds serve the micro-F1 over all themes, in which frequent ones weigh most; or with `each_theme` the F1 of
+    each theme, which finds more of the rare ones at hardly any cost to the others.
+    """
     theme_scale, theme_shift = _platt_per_label(logits["themes"], wanted.themes)
     signal_scale, signal_shift = _platt_per_label(logits["signals"], wanted.signals)
     (justified_scale,), (justified_shift,) = _platt_per_label(logits["justified"][:, None], wanted.justified[:, None])
     sentiment_temperature = _temperature(logits["sentiment"], wanted.sentiment)
     mood_temperature = _temperature(logits["moods"].reshape(-1, logits["moods"].shape[-1]), wanted.moods.reshape(-1))
     themes = sigmoid(theme_scale * logits["themes"] + theme_shift)
-    thresholds, fallback = _thresholds(themes, wanted.themes, general)
+    cuts = expected_f1_thresholds(themes, wanted.themes) if each_theme else micro_thresholds(themes, wanted.themes)
+    fallback = _fallback(themes, wanted.themes, cuts, general)
     signals = sigmoid(signal_scale * logits["signals"] + signal_shift)
     moods = softmax(logits["moods"] / mood_temperature)
     sentiment = softmax(logits["sentiment"] / sentiment_temperature)
@@ -43,7 +53,7 @@ def calibrate(
     return Calibration(
         theme_scale=theme_scale.astype(np.float32),
         theme_shift=theme_shift.astype(np.float32),
-        theme_threshold=thresholds.astype(np.float32),
+        theme_threshold=cuts.astype(np.float32),
         signal_scale=signal_scale.astype(np.float32),
         signal_shift=signal_shift.astype(np.float32),
         signal_threshold=_signal_thresholds(signals, wanted.signals).astype(np.float32),
@@ -143,17 +153,35 @@ def _f1(tp: float, fp: float, fn: float) -> float:
     return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 0.0
 
 
-def _thresholds(probabilities: np.ndarray, labels: np.ndarray, general: int | None) -> tuple[np.ndarray, float]:
-    """A threshold a theme for the best micro-F1, drawn to the shared one where positives are few; and the fallback."""
+def micro_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """A threshold a theme for the best micro-F1, drawn to the shared one where positives are few."""
     shared = max(GRID, key=lambda cut: (_f1(*_counts(probabilities, labels, cut)), -abs(cut - NEUTRAL)))
     thresholds = np.full(labels.shape[1], shared)
     for _ in range(3):
         for k in range(labels.shape[1]):
             thresholds[k] = _best_alone(probabilities, labels, thresholds, k, shared)
-    fallback = max(
-        GRID, key=lambda cut: (_chosen_f1(probabilities, labels, thresholds, cut, general), -abs(cut - NEUTRAL))
-    )
-    return thresholds, float(fallback)
+    return thresholds
+
+
+def expected_f1_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The threshold of each theme at which its expected F1 is highest, if the probabilities hold (Lipton et al. 2014).
+
+    Labels only say which rows are labelled: the few positives of a rare theme would make a poor threshold.
+    """
+
+    def expected(column: np.ndarray, cut: float) -> float:
+        above = column >= cut
+        return float(2 * column[above].sum() / max(1e-9, above.sum() + column.sum()))
+
+    columns = [probabilities[labels[:, k] != UNKNOWN, k] for k in range(labels.shape[1])]
+    return np.array([max(FINE_GRID, key=lambda cut, own=column: expected(own, cut)) for column in columns])
+
+
+def _fallback(probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray, general: int | None) -> float:
+    def score(cut: float) -> tuple[float, float]:
+        return _chosen_f1(probabilities, labels, thresholds, cut, general), -abs(cut - NEUTRAL)
+
+    return float(max(GRID, key=score))
 
 
 def _best_alone(probabilities, labels, thresholds, k: int, shared: float) -> float:

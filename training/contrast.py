@@ -22,12 +22,12 @@ NOTHING = -1e9  # in place of a similarity that must not count
 
 @dataclass(frozen=True, slots=True)
 class ContrastPlan:
-    """How to adapt; few passes, for a handful of examples is learnt by heart within seven.
+    """How to adapt; few passes, for a handful of examples is learnt by heart within a dozen.
 
     `themes` is how many stand in a batch, `passes` how often each example is seen, about.
     """
 
-    passes: float = 4.0
+    passes: float = 5.0
     themes: int = 24
     rate: float = 1e-3
     weight_decay: float = 0.01

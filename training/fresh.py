@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ import torch
 from nlp.artifact import compose, open_encoder, read_rules, read_taxonomy
 from nlp.errors import InputError
 from nlp.folder import EncoderRef, ModelFolder, load_model, save_model
-from nlp.heads import HeadWeights
 from nlp.pipeline import GENERAL
 from nlp.redact import Redactor
 from nlp.taxonomy import Taxonomy, parse_taxonomy
@@ -26,11 +26,12 @@ from training.encoder import adapter_arrays, load_adapter
 from training.estimate import estimate
 from training.finetune import Plan, predict, train
 from training.fit import FitPlan, fit, predict_heads
-from training.inherit import TASKS, inherited, inherited_calibration, unlabelled, with_themes
+from training.inherit import inherited, inherited_calibration, unlabelled
 from training.labels import read_labels, write_labels
 from training.network import Heads
 from training.prepare import prepare, split_stratified
 from training.selection import development_score
+from training.start import known_themes, start
 from training.states import TokenStates
 
 DEV_SHARE = 0.15  # of what is learnt from, to choose thresholds on
@@ -40,6 +41,8 @@ HELD_FILE = "held.jsonl"
 FEWEST = 10  # rows; with fewer there is nothing to hold back for thresholds
 READINGS = 50_000  # rows read over all epochs: what small sets take to learn, and large ones do not need more of
 EPOCHS = (1, 12)
+# A base model that knows feedback needs smaller steps than the bare encoder; themes are rarer in few rows.
+LOSSES = Plan(adapter_rate=2.5e-4, positive_weight=3.0)
 
 Say = Callable[[str], None]
 
@@ -126,7 +129,7 @@ def parted(rows: Sequence[LabelledRow], dev: Sequence[LabelledRow] | None, held_
 def plan_for(rows: int, epochs: int | None = None) -> Plan:
     """Fewer epochs the more rows there are; early stopping ends them sooner."""
     low, high = EPOCHS
-    return Plan(epochs=epochs or max(low, min(high, round(READINGS / max(1, rows)))))
+    return replace(LOSSES, epochs=epochs or max(low, min(high, round(READINGS / max(1, rows)))))
 
 
 def _check(parts: Parts, data: Path) -> None:
@@ -183,27 +186,23 @@ def _checkpoint_folder(out: Path, clear: bool = False) -> Path:
 
 def _fit_heads(job: Job, base: ModelFolder, parts: Parts, frame: Taxonomy, kept, say: Say) -> ModelFolder:
     say("reading the rows with the base model's encoder; what it read before is taken from the cache")
-    store = TokenStates(job.cache_dir / "states", open_encoder(base, job.data_dir, job.cache_dir))
-    rows = [*parts.train, *parts.dev]
-    states = store.of([row.text for row in rows], [row.question for row in rows])
+    encoder = open_encoder(base, job.data_dir, job.cache_dir)
+    store = TokenStates(job.cache_dir / "states", encoder)
+    states, dev_states = _states(store, parts.train), _states(store, parts.dev)
     plan = FitPlan() if job.epochs is None else FitPlan(epochs=job.epochs)
+    wanted = targets(parts.train, frame.ids)
     torch.manual_seed(plan.seed)
     heads = Heads(base.encoder.dimension, len(frame.ids))
-    load_heads(heads, _start(heads, base, frame))
-    fit(heads, states[: len(parts.train)], targets(parts.train, frame.ids), plan, Plan(), say)
+    load_heads(heads, start(heads, base, frame, lambda: states, wanted, encoder))
+    fit(heads, states, wanted, plan, LOSSES, say)
     own = inherited(head_weights(heads), base.heads, kept)
-    load_heads(heads, _themes(own, base, frame) if "themes" in kept else own)
-    logits = predict_heads(heads, states[len(parts.train) :])
+    load_heads(heads, known_themes(own, base, frame) if "themes" in kept else own)
+    logits = predict_heads(heads, dev_states)
     return _model(job, base, base.encoder, heads, base.adapter, logits, parts, frame, kept, plan)
 
 
-def _start(heads: Heads, base: ModelFolder, frame: Taxonomy) -> HeadWeights:
-    """Fresh heads with all that the base model already knows."""
-    return _themes(inherited(head_weights(heads), base.heads, TASKS), base, frame)
-
-
-def _themes(own: HeadWeights, base: ModelFolder, frame: Taxonomy) -> HeadWeights:
-    return with_themes(own, frame.ids, base.heads, base.taxonomy.ids)
+def _states(store: TokenStates, rows: Sequence[LabelledRow]) -> list[np.ndarray]:
+    return store.of([row.text for row in rows], [row.question for row in rows])
 
 
 def _fine_tune(job: Job, base: ModelFolder, parts: Parts, frame: Taxonomy, kept, say: Say) -> ModelFolder:
@@ -212,8 +211,12 @@ def _fine_tune(job: Job, base: ModelFolder, parts: Parts, frame: Taxonomy, kept,
     network, tokenizer = fresh_network(rank, ALPHA, len(frame.ids), "attention", plan.seed)
     if base.adapter:
         load_adapter(network.encoder, base.adapter)
-    load_heads(network.heads, _start(network.heads, base, frame))
-    wanted = targets(parts.dev, frame.ids)
+    encoder = open_encoder(base, job.data_dir, job.cache_dir)
+    store = TokenStates(job.cache_dir / "states", encoder)
+    wanted = targets(parts.train, frame.ids)
+    read = partial(_states, store, parts.train)
+    load_heads(network.heads, start(network.heads, base, frame, read, wanted, encoder))
+    judged = targets(parts.dev, frame.ids)
     checkpoint = Checkpoint(
         _checkpoint_folder(job.out), fingerprint([*parts.train, *parts.dev], plan, frame.ids, base.version)
     )
@@ -225,7 +228,7 @@ def _fine_tune(job: Job, base: ModelFolder, parts: Parts, frame: Taxonomy, kept,
         lambda epoch: parts.train,
         plan,
         say,
-        lambda: development_score(predict(network, tokenizer, parts.dev, plan), wanted),
+        lambda: development_score(predict(network, tokenizer, parts.dev, plan), judged),
         checkpoint,
     )
     logits = predict(network, tokenizer, parts.dev, plan)
@@ -245,7 +248,7 @@ def _model(
     kept: Sequence[str],
     plan: Plan | FitPlan,
 ) -> ModelFolder:
-    own = calibrate(logits, targets(parts.dev, frame.ids), _general(frame))
+    own = calibrate(logits, targets(parts.dev, frame.ids), _general(frame), each_theme=True)
     return ModelFolder(
         version=_version(),
         encoder=encoder,

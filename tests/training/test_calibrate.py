@@ -7,7 +7,16 @@ pytest.importorskip("scipy")
 
 from nlp.heads import choose, sigmoid, softmax
 from nlp.types import MOODS, SIGNALS
-from training.calibrate import GRID, SCORE_BINS, SCORE_WEIGHTS, SIGNAL_FLOOR, Scores, calibrate, score_table
+from training.calibrate import (
+    GRID,
+    SCORE_BINS,
+    SCORE_WEIGHTS,
+    SIGNAL_FLOOR,
+    Scores,
+    calibrate,
+    expected_f1_thresholds,
+    score_table,
+)
 from training.dataset import UNKNOWN, Targets
 
 THEMES, ROWS = 3, 300
@@ -221,3 +230,22 @@ def test_scores_without_sentiment_labels_weigh_nothing(data):
     logits, wanted = data
     scores = Scores(np.zeros((SCORE_BINS, 4)), [0.5] * ROWS)
     assert calibrate(logits, unlabelled(wanted, "sentiment"), None, scores).score_weight == 0.0
+
+
+def test_the_expected_f1_is_highest_at_half_of_it():
+    """Lipton et al. 2014: for probabilities that hold, the best threshold is half the best F1."""
+    rng = np.random.default_rng(3)
+    sure, hard = rng.beta(0.2, 0.4, 20_000), rng.beta(0.6, 6.0, 20_000)
+    probabilities = np.stack([sure, hard], axis=1)
+    cuts = expected_f1_thresholds(probabilities, np.zeros((20_000, 2), np.int8))
+    for column, cut in zip(probabilities.T, cuts, strict=True):
+        above = column >= cut
+        best = 2 * column[above].sum() / (above.sum() + column.sum())
+        assert cut == pytest.approx(best / 2, abs=0.02)
+    assert cuts[1] < cuts[0]
+
+
+def test_rows_that_are_not_labelled_do_not_move_a_threshold():
+    probabilities = np.array([[0.9], [0.1], [0.2], [0.8]])
+    labels = np.array([[1], [0], [-1], [-1]], np.int8)
+    assert expected_f1_thresholds(probabilities, labels) == expected_f1_thresholds(probabilities[:2], labels[:2])

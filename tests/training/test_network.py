@@ -159,7 +159,7 @@ def test_training_stops_when_it_gains_no_more_and_keeps_the_best_epoch(tokenizer
     assert "0.9000" in lines[-3] and "epoch 2 was better" in lines[-1]
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818 - it stands for a signal
     pass
 
 
