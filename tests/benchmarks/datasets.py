@@ -148,7 +148,9 @@ TASKS = (
 )
 
 
-def run(task: Task, datasets: Path, mode: str, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def run(
+    task: Task, datasets: Path, mode: str, folder: Path, epochs: int | None, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Trains and scores one task; the figures, their floors and the seconds it took."""
     settings = load_settings()
     rows = list(read_jsonl(datasets / f"{task.file}.jsonl.gz"))
@@ -159,7 +161,8 @@ def run(task: Task, datasets: Path, mode: str, folder: Path, say: Callable[[str]
     labels.write_text("\n".join(lines) + "\n", "utf-8")
     dev = [parse_row(row, task.file) for row in read if splits[row["id"]] == "dev"]
     began = perf_counter()
-    job = Job(labels, folder / task.name, settings.data_dir, settings.cache_dir, mode=mode, held_share=0.0)
+    out = folder / task.name
+    job = Job(labels, out, settings.data_dir, settings.cache_dir, mode=mode, held_share=0.0, epochs=epochs)
     train_model(job, say)
     seconds = perf_counter() - began
     figures_found = task.score(load_pipeline(job.out, settings.data_dir, settings.cache_dir), dev)
@@ -172,6 +175,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of tasks, by commas")
     parser.add_argument("--mode", default="full", choices=("full", "heads"))
     parser.add_argument("--keep", type=Path, help="folder to leave the models in")
+    parser.add_argument("--epochs", type=int, help="at most; by the number of rows if left out")
     arguments = parser.parse_args()
     settings = load_settings()
     if settings.datasets is None:
@@ -181,7 +185,14 @@ def main() -> None:
         folder = arguments.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         for task in wanted:
-            found = run(task, settings.datasets, arguments.mode, folder, lambda line: print(line, file=sys.stderr))
+            found = run(
+                task,
+                settings.datasets,
+                arguments.mode,
+                folder,
+                arguments.epochs,
+                lambda line: print(line, file=sys.stderr),
+            )
             for name, value in found["figures"].items():
                 floor = task.floors.get(name)
                 verdict = "" if floor is None else f"floor {floor:.2f} {'reached' if value >= floor else 'MISSED'}"
