@@ -1,6 +1,6 @@
 """Trains on the train split of public sets and scores on their development split, against the floors set for them.
 
-    HOLOS_DATASETS=... python -m tests.benchmarks.datasets [--only nhs,mams] [--mode full|heads] [--keep DIR]
+    HOLOS_DATASETS=... python -m tests.benchmarks.named_sets [--only nhs,mams] [--mode full|heads] [--keep DIR]
 
 Only the train split is learnt from; thresholds and the number of epochs are chosen on a part of it. Training starts
 from the model that ships, as `holos train` does. Prints one line for each figure: what was reached and the floor.
