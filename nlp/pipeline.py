@@ -62,6 +62,18 @@ class Rules:
     policy: Policy
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """A classification and what it rests on: the reading of every label and the mean token state, float32 (d,).
+
+    `reading` is in the order of the heads' own themes. Both are None where a rule settled it or the work failed.
+    """
+
+    classification: Classification
+    reading: Reading | None = None
+    vector: np.ndarray | None = None
+
+
 class Pipeline:
     """Classifies responses; the same response gives the same answer in any batch and any order.
 
@@ -99,39 +111,24 @@ class Pipeline:
 
     def classify(self, responses: Sequence[Response]) -> list[Classification]:
         """One classification per response, in order; what goes wrong with one stays with it."""
-        prepared = [
-            self._guarded(response, lambda response=response: self._prepare(response)) for response in responses
-        ]
-        ready = [item for item in prepared if isinstance(item, Prepared) and item.kind not in SILENT]
-        states = self._states(ready)
-        out = []
-        for item in prepared:
-            if isinstance(item, Classification):
-                out.append(item)
-                continue
-            encoded = next(states) if item.kind not in SILENT else None
-            failed = isinstance(encoded, Classification)
-            out.append(
-                encoded if failed else self._guarded(item.response, lambda i=item, e=encoded: self._finish(i, e))
-            )
+        out = [each.classification for each in self.analyse(responses)]
         if len(out) != len(responses):
             raise AssertionError(f"{len(responses)} responses gave {len(out)} classifications")
         return out
 
-    def read(self, responses: Sequence[Response]) -> list[Reading | None]:
-        """What the heads say of each response, of every theme; None where nothing can be read or the work failed."""
-        prepared = [self._guarded(each, lambda each=each: self._prepare(each)) for each in responses]
-        told = [isinstance(item, Prepared) and item.kind not in SILENT for item in prepared]
-        states = self._states([item for item, tells in zip(prepared, told, strict=True) if tells])
-        out: list[Reading | None] = []
-        for item, tells in zip(prepared, told, strict=True):
-            encoded = next(states) if tells else None
-            if isinstance(encoded, Encoded) and len(encoded.tokens):
-                found = self._guarded(item.response, lambda i=item, e=encoded: self._reading(i, e))
-                out.append(found if isinstance(found, Reading) else None)
-            else:
-                out.append(None)
-        return out
+    def analyse(self, responses: Sequence[Response]) -> Iterator[Analysis]:
+        """The same one by one, with what the heads said of every theme; each text is encoded once."""
+        prepared = [
+            self._guarded(response, lambda response=response: self._prepare(response)) for response in responses
+        ]
+        states = self._states([item for item in prepared if isinstance(item, Prepared) and item.kind not in SILENT])
+        for item in prepared:
+            found = item
+            if isinstance(item, Prepared):
+                found = next(states) if item.kind not in SILENT else None
+                if not isinstance(found, Classification):
+                    found = self._guarded(item.response, lambda i=item, e=found: self._finish(i, e))
+            yield found if isinstance(found, Analysis) else Analysis(found)
 
     def warm(self) -> None:
         """Loads what only rare texts need, so that none waits for it; may run in a thread beside `classify`."""
@@ -174,22 +171,18 @@ class Pipeline:
         spans = () if kind in SILENT else rules.segmenter.segment(redacted.text, language.code)
         return Prepared(response, redacted, question, language, kind, spans)
 
-    def _finish(self, item: Prepared, encoded: Encoded | None) -> Classification:
+    def _finish(self, item: Prepared, encoded: Encoded | None) -> Analysis:
         if encoded is None or not len(encoded.tokens):
-            return self._result(
-                item, Sentiment("neutral", RULE_CONFIDENCE, 0.0), (), _by_rule(item.kind or "empty"), ()
-            )
-        reading = self._reading(item, encoded)
-        sentiment = _sentiment(reading.sentiment)
-        themes = self._themes(item, reading, encoded)
-        justification = self._justification(item, reading)
-        return self._result(item, sentiment, themes, justification, self._signals(reading))
-
-    def _reading(self, item: Prepared, encoded: Encoded) -> Reading:
+            neutral = Sentiment("neutral", RULE_CONFIDENCE, 0.0)
+            return Analysis(self._result(item, neutral, (), _by_rule(item.kind or "empty"), ()))
         response = item.response
         scored = None if item.kind else response.score  # "n/a" says nothing, whatever the score: nothing to tip
         place = position(self.policy, response.metric, scored, response.scale)
-        return self.heads.read(encoded.tokens, membership(encoded.offsets, item.spans), place)
+        reading = self.heads.read(encoded.tokens, membership(encoded.offsets, item.spans), place)
+        themes = self._themes(item, reading, encoded)
+        justification = self._justification(item, reading)
+        said = self._result(item, _sentiment(reading.sentiment), themes, justification, self._signals(reading))
+        return Analysis(said, reading, encoded.tokens.mean(axis=0))
 
     def _themes(self, item: Prepared, reading: Reading, encoded: Encoded) -> tuple[ThemeTag, ...]:
         chosen = self.heads.chosen_themes(reading, self._general)

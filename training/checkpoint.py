@@ -79,8 +79,3 @@ def fingerprint(rows: Sequence[Any], *settings: Any) -> str:
         # sets in order: their own changes with every process
         digest.update(json.dumps(asdict(row), default=sorted, sort_keys=True).encode())
     return digest.hexdigest()
-
-
-def generator_state() -> Tensor:
-    """The state of the generator that masking and dropout draw from, uint8."""
-    return torch.get_rng_state()

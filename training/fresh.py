@@ -30,6 +30,7 @@ from training.inherit import inherited, inherited_calibration, unlabelled
 from training.labels import read_labels, write_labels
 from training.network import Heads
 from training.prepare import prepare, split_stratified
+from training.promote import HELD
 from training.selection import development_score
 from training.start import known_themes, start
 from training.states import TokenStates
@@ -37,7 +38,6 @@ from training.states import TokenStates
 DEV_SHARE = 0.15  # of what is learnt from, to choose thresholds on
 HELD_SHARE = 0.1  # of all rows, kept from training and thresholds alike, for `holos promote` to judge by
 HELD_FROM = 300  # rows; with fewer the development rows stand in: each is needed for learning
-HELD_FILE = "held.jsonl"
 FEWEST = 10  # rows; with fewer there is nothing to hold back for thresholds
 READINGS = 50_000  # rows read over all epochs: what small sets take to learn, and large ones do not need more of
 EPOCHS = (1, 12)
@@ -101,7 +101,7 @@ def train_model(job: Job, say: Say, show: Callable[[object], None] = lambda card
     build = _fit_heads if job.mode == "heads" else _fine_tune
     model = build(job, base, parts, frame, kept, say)
     save_model(with_golden(model, compose(model, job.data_dir, job.cache_dir)), job.out)
-    write_labels(parts.held or parts.dev, job.out / HELD_FILE)
+    write_labels(parts.held or parts.dev, job.out / HELD)
     _checkpoint_folder(job.out, clear=True)
     say(f"model {model.version} is in {job.out}; see how good it is with: holos evaluate --data DEV --model {job.out}")
 

@@ -1,18 +1,13 @@
 """Responses as a model sees them: what it said, how sure it was of everything else, and a vector for each text."""
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from nlp.heads import Heads, Reading
-from nlp.pipeline import SILENT, Pipeline
+from nlp.pipeline import Pipeline
 from nlp.types import MOODS, Classification
 from training.dataset import LabelledRow, text_key
-
-CHUNK = 1_000  # rows classified together: full batches of like length, and few token states held at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,22 +54,6 @@ class Pool:
         )
 
 
-class Listening:
-    """Heads that keep what they said last, and the mean of the token states they said it of."""
-
-    def __init__(self, heads: Heads) -> None:
-        self._heads = heads
-        self.heard: list[tuple[Reading, np.ndarray]] = []
-
-    def read(self, tokens: np.ndarray, *context: Any) -> Reading:
-        reading = self._heads.read(tokens, *context)
-        self.heard.append((reading, tokens.mean(axis=0)))
-        return reading
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._heads, name)
-
-
 def row_key(row: LabelledRow) -> str:
     """Equal for what a reader calls the same answer to the same question."""
     return text_key(f"{row.question or ''}\n{row.text}")
@@ -92,34 +71,13 @@ def read_pool(pipeline: Pipeline, rows: Sequence[LabelledRow]) -> Pool:
     theme_odds = np.full((count, themes), np.nan, np.float32)
     moods, reasons = np.full((count, len(MOODS)), np.nan, np.float32), np.full(count, np.nan, np.float32)
     said: list[Classification] = []
-    for start in range(0, count, CHUNK):
-        for answer, heard in _chunk(pipeline, rows[start : start + CHUNK]):
-            if heard is not None:
-                reading, mean = heard
-                vectors[len(said)] = mean / max(float(np.linalg.norm(mean)), 1e-12)
-                theme_odds[len(said)], moods[len(said)] = reading.themes[:themes], reading.sentiment
-                reasons[len(said)] = reading.justified
-            said.append(answer)
+    for index, each in enumerate(pipeline.analyse([row.response for row in rows])):
+        said.append(each.classification)
+        if each.reading is not None and each.vector is not None:
+            vectors[index] = each.vector / max(float(np.linalg.norm(each.vector)), 1e-12)
+            theme_odds[index], moods[index] = each.reading.themes[:themes], each.reading.sentiment
+            reasons[index] = each.reading.justified
     ids, labels = tuple(pipeline.taxonomy.ids), tuple(theme.label for theme in pipeline.taxonomy.themes)
     thresholds = np.asarray(pipeline.heads.calibration.theme_threshold, np.float32)
     keys = tuple(row_key(row) for row in rows)
     return Pool(tuple(rows), tuple(said), keys, vectors, theme_odds, moods, reasons, thresholds, ids, labels)
-
-
-def _chunk(pipeline: Pipeline, rows: Sequence[LabelledRow]) -> list[tuple[Classification, Any]]:
-    """Classifications with what was heard of each, None where the model was not asked."""
-    listening, twin = Listening(pipeline.heads), copy(pipeline)
-    twin.heads = listening  # type: ignore[assignment]
-    said = twin.classify([row.response for row in rows])
-    asked = [_asked(answer) for answer in said]
-    if sum(asked) == len(listening.heard):
-        heard = iter(listening.heard)
-        return [(answer, next(heard) if was else None) for answer, was in zip(said, asked, strict=True)]
-    if len(rows) == 1:  # read, and failed after it
-        return [(said[0], None)]
-    return [pair for row in rows for pair in _chunk(pipeline, [row])]
-
-
-def _asked(answer: Classification) -> bool:
-    kind = answer.justification.kind if answer.justification else None
-    return answer.error is None and kind not in SILENT

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from training.checkpoint import Saved, generator_state
+from training.checkpoint import Saved
 
 Parameters = list[tuple[str, nn.Parameter]]
 
@@ -86,7 +86,7 @@ class Run:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything of the run that is an array."""
-        out = {"generator": generator_state()}
+        out = {"generator": torch.get_rng_state()}
         moments = self.optimizer.state
         for name, parameter in trained(self.network):
             out[f"parameter.{name}"] = parameter
@@ -109,7 +109,10 @@ class Run:
         }
 
     def restore(self, saved: Saved) -> None:
-        """Goes back to a state that `tensors` and `numbers` gave: what follows is what would have followed then."""
+        """Goes back to a state that `tensors` and `numbers` gave; what follows is what would have followed then.
+
+        On a GPU nearly: its own generator, from which dropout draws there, is not kept.
+        """
         tensors, numbers = saved.tensors, saved.numbers
         for name, parameter in trained(self.network):
             parameter.data.copy_(tensors[f"parameter.{name}"])

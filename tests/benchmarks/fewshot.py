@@ -157,8 +157,8 @@ def by_adapting(folder: Path, drawn: Draw, seed: int, options: argparse.Namespac
     """The same after the encoder was adapted to the examples; filling the adapted encoder is part of the time."""
     import torch
 
+    from tests.benchmarks.contrast import ContrastPlan, adapt_contrastive
     from training.assemble import ALPHA, RANK, fresh_network
-    from training.contrast import ContrastPlan, adapt_contrastive
     from training.encoder import adapter_arrays
 
     torch.set_num_threads(options.threads)

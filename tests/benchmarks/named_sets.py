@@ -108,13 +108,13 @@ def _polarity(pipeline: Pipeline, rows: list[LabelledRow]) -> float:
     """Accuracy of the mood of each theme that the labels name, whether it was tagged or not."""
     places = {theme: index for index, theme in enumerate(pipeline.taxonomy.ids)}
     right = []
-    for row, reading in zip(rows, pipeline.read([row.response for row in rows]), strict=True):
+    for row, said in zip(rows, pipeline.analyse([row.response for row in rows]), strict=True):
         wanted = [(places[theme], mood) for theme, mood in (row.theme_sentiments or {}).items()]
-        if reading is None or not wanted:
+        if said.reading is None or not wanted:
             right += [False] * len(wanted)
             continue
-        moods = pipeline.heads.theme_moods(reading, [place for place, _ in wanted])
-        right += [MOODS[int(np.argmax(said))] == mood for said, (_, mood) in zip(moods, wanted, strict=True)]
+        moods = pipeline.heads.theme_moods(said.reading, [place for place, _ in wanted])
+        right += [MOODS[int(np.argmax(found))] == mood for found, (_, mood) in zip(moods, wanted, strict=True)]
     return float(np.mean(right))
 
 

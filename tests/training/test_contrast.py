@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertModel
 
 from nlp.tokens import Specials, TextTokenizer
-from training.contrast import ContrastPlan, adapt_contrastive, contrast, pool
+from tests.benchmarks.contrast import ContrastPlan, adapt_contrastive, contrast, pool
 from training.encoder import adapt, adapter_arrays
 from training.finetune import Plan, tokenised
 from training.network import Heads, Network

@@ -11,8 +11,9 @@ from nlp.artifact import load_pipeline
 from nlp.errors import InputError
 from nlp.taxonomy import parse_taxonomy
 from nlp.types import Response
-from training.fresh import HELD_FILE, Job, found_taxonomy, parted, plan_for, train_model
+from training.fresh import Job, found_taxonomy, parted, plan_for, train_model
 from training.labels import read_labels
+from training.promote import HELD
 
 pytestmark = pytest.mark.train
 
@@ -210,7 +211,7 @@ def test_full_mode_learns_goes_on_after_a_kill_and_leaves_the_held_rows(tmp_path
     assert "going on from the checkpoint" in said and "about" in said and "GiB" in said
     model = json.loads((tmp_path / "m" / "model.json").read_text("utf-8"))
     assert model["training"]["mode"] == "full" and not state.parent.exists()
-    held = read_labels(tmp_path / "m" / HELD_FILE)
+    held = read_labels(tmp_path / "m" / HELD)
     assert held and {row.text for row in held} < {row["text"] for row in labelled()}
 
 

@@ -1,6 +1,6 @@
 """Readings and vectors stand beside the classification they belong to, whatever happens to a neighbour."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,39 +8,31 @@ import pytest
 from pools import saying
 
 from nlp.heads import Reading
+from nlp.pipeline import Analysis
 from nlp.types import Failure
 from training.dataset import LabelledRow
 from training.pool import in_order, read_pool, row_key
 
 
-class Heads:
-    """Says the first number of the tokens as the odds of everything."""
-
-    calibration = SimpleNamespace(theme_threshold=np.array([0.5]))
-
-    def read(self, tokens, membership, position=None):
-        odds = float(tokens[0, 0])
-        return Reading(np.array([odds]), np.zeros((1, 4)), np.full(4, 0.25), odds, np.zeros(5), np.zeros((7, 0)))
-
-
-@dataclass
 class Pipeline:
-    """Reads "0.3" as a token (0.3, 1); a text "empty" is settled without the model, one with "!" breaks after it."""
+    """Reads "0.3" as a token (0.3, 1); a text "empty" is settled without the model, one with "!" breaks."""
 
-    heads: Heads = field(default_factory=Heads)
+    heads = SimpleNamespace(calibration=SimpleNamespace(theme_threshold=np.array([0.5])))
     encoder = SimpleNamespace(dimension=2)
     taxonomy = SimpleNamespace(themes=(SimpleNamespace(label="Price"),), ids=("price",))
 
-    def classify(self, responses):
+    def analyse(self, responses):
         return [self._one(response) for response in responses]
 
     def _one(self, response):
         row = LabelledRow(response.id, response.text)
         if response.text == "empty":
-            return saying(row, "neutral", kind="empty")
-        self.heads.read(np.array([[float(response.text.strip("!")), 1.0]]), None)
-        said = saying(row)
-        return replace(said, status="error", error=Failure("internal_error", "x")) if "!" in response.text else said
+            return Analysis(saying(row, "neutral", kind="empty"))
+        if "!" in response.text:
+            return Analysis(replace(saying(row), status="error", error=Failure("internal_error", "x")))
+        odds = float(response.text)
+        reading = Reading(np.array([odds]), np.zeros((1, 4)), np.full(4, 0.25), odds, np.zeros(5), np.zeros((7, 0)))
+        return Analysis(saying(row), reading, np.array([odds, 1.0], np.float32))
 
 
 @pytest.mark.parametrize("texts", [("0.3", "empty", "0.9"), ("0.3", "0.5!", "empty", "0.9"), ("empty",), ()])
@@ -55,13 +47,6 @@ def test_what_was_heard_belongs_to_its_row(texts):
         assert np.linalg.norm(vector) == pytest.approx(length) and (
             not length or vector[0] / vector[1] == pytest.approx(float(text))
         )
-
-
-def test_the_pipeline_is_left_as_it_was():
-    pipeline = Pipeline()
-    heads = pipeline.heads
-    read_pool(pipeline, [LabelledRow("1", "0.3")])
-    assert pipeline.heads is heads
 
 
 def test_a_part_keeps_rows_and_readings_together():

@@ -9,7 +9,6 @@ from nlp.artifact import read_rules
 from nlp.pipeline import Pipeline
 from nlp.types import Response
 from tests.nlp.test_pipeline import BROKEN, DATA, TAXONOMY, WordEncoder, heads
-from training import readings
 from training.readings import answer
 
 TEXTS = (
@@ -69,18 +68,13 @@ def test_what_breaks_stays_alone(rules):
     assert (found.probabilities.sum(axis=1) > 0).tolist() == [True, False, True]
 
 
-def test_many_are_answered_in_parts_and_in_order(rules, monkeypatch):
-    whole = answer(pipeline(rules, WordEncoder()), responses(*TEXTS))
-    monkeypatch.setattr(readings, "TOGETHER", 2)
-    parted = answer(pipeline(rules, WordEncoder()), responses(*TEXTS))
-    assert parted.classifications == whole.classifications
-    assert np.array_equal(parted.probabilities, whole.probabilities)
-
-
 def test_the_pipeline_reads_what_it_classifies(rules):
-    found = pipeline(rules, Fragile()).read(responses("The staff was rude", "", f"The {BROKEN}", "The van was slow"))
-    assert [reading is None for reading in found] == [False, True, True, False]
-    assert found[0].themes.shape == (3,) and found[3].themes[0] > 0.5 > found[0].themes[0]
+    asked = responses("The staff was rude", "", f"The {BROKEN}", "The van was slow")
+    found = list(pipeline(rules, Fragile()).analyse(asked))
+    assert [each.reading is None for each in found] == [each.vector is None for each in found]
+    assert [each.reading is None for each in found] == [False, True, True, False]
+    assert [each.classification for each in found] == pipeline(rules, Fragile()).classify(asked)
+    assert found[0].reading.themes.shape == (3,) and found[3].reading.themes[0] > 0.5 > found[0].reading.themes[0]
 
 
 def test_nothing_asked_nothing_answered(rules):
@@ -92,10 +86,3 @@ def test_a_frame_that_the_heads_do_not_know_is_refused(rules):
     frame = replace(TAXONOMY, themes=TAXONOMY.themes[:2])
     with pytest.raises(ValueError, match="the heads know 3 themes, the frame has 2"):
         answer(Pipeline(WordEncoder(), heads(), TAXONOMY, rules, "m", frame), [])
-
-
-def test_the_pipeline_keeps_its_own_encoder(rules):
-    encoder = WordEncoder()
-    own = pipeline(rules, encoder)
-    answer(own, responses("The staff was rude"))
-    assert own.encoder is encoder

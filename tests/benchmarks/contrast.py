@@ -1,4 +1,4 @@
-"""Adapts the encoder to themes with few examples: what shares a theme moves together, what does not moves apart.
+"""A way to adapt the encoder to few examples that `holos train` does not take: what shares a theme moves together.
 
 Supervised contrastive learning (Khosla et al. 2020) over batches of two members from each of some themes, a theme's
 name being a member too. Pairs are formed within a batch only, so the cost is linear in the examples.
