@@ -111,17 +111,9 @@ def load_classifier(settings: "Settings", taxonomy: Path | None = None) -> "Clas
     """The pipeline of the model folder that the settings name, tagging by a code frame of the user's own if given."""
     if not settings.model_dir.is_dir():
         raise InputError(f"model folder {settings.model_dir} does not exist; train one or leave --model out")
-    from nlp.artifact import load_pipeline
+    from serving.loading import open_pipeline
 
-    return load_pipeline(
-        settings.model_dir,
-        settings.data_dir,
-        settings.cache_dir,
-        precision=settings.precision,
-        threads=settings.threads,
-        encoder=settings.encoder,
-        taxonomy=taxonomy,
-    )
+    return open_pipeline(settings, taxonomy)
 
 
 def _run(

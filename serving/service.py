@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from nlp import artifact
 from serving import logs, modelstore
 from serving.app import create_app, route_namer
 from serving.batcher import Classifier
 from serving.classify import Sent, classify
 from serving.engine import Engine
+from serving.loading import open_pipeline
 from serving.metrics import Metrics
 from serving.middleware import Border
 from serving.models import Models
@@ -36,19 +36,7 @@ HIDDEN = ("/static_content", "/assets")
 """BentoML's own pages, which load scripts from third parties."""
 
 
-def load_classifier(settings: Settings) -> Classifier:
-    """The pipeline of the model folder in use."""
-    return artifact.load_pipeline(
-        settings.model_dir,
-        settings.data_dir,
-        settings.cache_dir,
-        precision=settings.precision,
-        threads=settings.threads,
-        encoder=settings.encoder,
-    )
-
-
-load: Callable[[Settings], Classifier] = load_classifier
+load: Callable[[Settings], Classifier] = open_pipeline
 """What a worker serves; replaced where something else than the model folder is to be served."""
 
 metrics = Metrics()

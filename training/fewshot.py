@@ -14,7 +14,6 @@ from nlp.taxonomy import Theme
 from nlp.zeroshot import views
 from training.dataset import UNKNOWN
 
-FEW = 16  # examples of a theme; with more, training by gradient has caught up
 SHRINKAGE = 0.8  # of the covariance towards a sphere: 8 examples a class say little of 384 directions
 NAME_WEIGHT = 4.0  # how many examples a theme's name is worth
 SPREAD = 3.0  # standard deviation of the logits over the examples: where calibration and training start from
@@ -66,12 +65,6 @@ def with_prototypes(own: HeadWeights, made: Prototypes, themes: Sequence[int]) -
     query[rows] = 0.0
     weight[rows], bias[rows] = made.weight[rows], made.bias[rows]
     return replace(own, query=query, weight=weight, bias=bias)
-
-
-def few(wanted: np.ndarray, most: int = FEW) -> list[int]:
-    """Numbers of the themes with at least one example and at most `most`; wanted int8 (n, themes), -1 unknown."""
-    counts = (wanted == 1).sum(axis=0)
-    return [int(theme) for theme in np.flatnonzero((counts > 0) & (counts <= most))]
 
 
 def known(wanted: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from nlp.heads import HeadWeights
 from nlp.taxonomy import Theme
 from nlp.types import SIGNALS
-from training.fewshot import FEW, SPREAD, few, known, name_texts, pooled, prototypes, with_prototypes
+from training.fewshot import SPREAD, known, name_texts, pooled, prototypes, with_prototypes
 
 WIDTH = 48
 THEMES = 6
@@ -137,13 +137,9 @@ def test_only_the_themes_named_are_replaced_in_the_heads(clouds):
     assert read == pytest.approx(made.logits(pooled([tokens]))[0, 4], rel=1e-3)
 
 
-def test_which_themes_have_few_examples():
-    wanted = np.zeros((FEW + 5, 4), np.int8)
-    wanted[: FEW + 1, 1] = 1
-    wanted[:FEW, 2] = 1
+def test_rows_without_theme_labels_are_told_apart():
+    wanted = np.zeros((9, 4), np.int8)
     wanted[3:, 3] = -1
-    wanted[0, 3] = 1
-    assert few(wanted) == [2, 3]
     wanted[7] = -1
     assert np.flatnonzero(~known(wanted)).tolist() == [7]
 
