@@ -31,6 +31,9 @@ from serving.settings import Settings, load_settings
 
 TIMEOUT_SECONDS = 300
 """Four MiB of text on a slow processor take minutes; BentoML cancels and answers 504 after this."""
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and load balancers keep an idle connection (httpx 5 s, AWS 60 s): where the server closes first,
+a request sent at that moment is lost."""
 BENTOML_ROUTES = frozenset({CLASSIFY, "/livez", "/readyz", "/healthz", "/schema.json"})
 HIDDEN = ("/static_content", "/assets")
 """BentoML's own pages, which load scripts from third parties."""
@@ -141,11 +144,14 @@ def _holds(state: Callable[[], bool]) -> bool:
 
 def run(target: str, host: str, port: int, workers: int) -> None:
     """Serves `target` ("module:Name") in production mode until SIGTERM or SIGINT."""
+    from _bentoml_impl.server.serving import serve_http
     from bentoml._internal.configuration.containers import BentoMLContainer
 
     service: Any = bentoml.load(target)
     service.config["workers"] = workers
+    service.inject_config()
     with tempfile.TemporaryDirectory(prefix="holos-metrics-") as folder:
         # BentoML's default is one folder for every server of a user, emptied by each start
         BentoMLContainer.prometheus_multiproc_dir.set(folder)
-        bentoml.serve(target, host=host, port=port, production=True, blocking=True)
+        # `bentoml.serve` has no word for how long an idle connection is kept
+        serve_http(target, host=host, port=port, timeout_keep_alive=KEEP_ALIVE_SECONDS)

@@ -113,6 +113,16 @@ def test_64_callers_for_a_minute(served: Running) -> None:
 
 
 @pytest.mark.server
+def test_an_idle_connection_outlives_what_its_client_keeps(served: Running) -> None:
+    with httpx.Client(base_url=served.url, limits=httpx.Limits(keepalive_expiry=60)) as client:
+        client.get("/livez")
+        address = client._transport._pool.connections[0]
+        time.sleep(6)  # an HTTP client of today drops a connection that was idle for 5 s
+        client.get("/livez")
+        assert client._transport._pool.connections == [address], "the server had closed the first"
+
+
+@pytest.mark.server
 def test_overload_is_refused_with_a_time_to_come_back_and_never_wrong(served: Running) -> None:
     report = asyncio.run(load(served.url, callers=64, seconds=1, items=1000))
     assert set(report.statuses) == {200, 503} and report.wrong == 0
