@@ -28,12 +28,23 @@ class Code(StrEnum):
 
     BAD_REQUEST = "bad_request"
     BAD_JSON = "bad_json"
+    BAD_CURSOR = "bad_cursor"
+    BAD_SIGNATURE = "bad_signature"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     GATE_NOT_PASSED = "gate_not_passed"
     MODEL_REFUSED = "model_refused"
     MODEL_FIXED = "model_fixed"
     NOTHING_EARLIER = "nothing_earlier"
+    WRONG_STATE = "wrong_state"
+    KEY_REUSED = "key_reused"
+    IN_PROGRESS = "in_progress"
+    GONE = "gone"
+    VERSION_CHANGED = "version_changed"
+    VERSION_REQUIRED = "version_required"
+    RATE_LIMITED = "rate_limited"
     REQUEST_TIMEOUT = "request_timeout"
     PAYLOAD_TOO_LARGE = "payload_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -48,12 +59,23 @@ class Code(StrEnum):
 STATUS: Mapping[Code, int] = {
     Code.BAD_REQUEST: 400,
     Code.BAD_JSON: 400,
+    Code.BAD_CURSOR: 400,
+    Code.BAD_SIGNATURE: 401,
+    Code.UNAUTHENTICATED: 401,
+    Code.FORBIDDEN: 403,
     Code.NOT_FOUND: 404,
     Code.METHOD_NOT_ALLOWED: 405,
     Code.GATE_NOT_PASSED: 409,
     Code.MODEL_REFUSED: 409,
     Code.MODEL_FIXED: 409,
     Code.NOTHING_EARLIER: 409,
+    Code.WRONG_STATE: 409,
+    Code.KEY_REUSED: 409,
+    Code.IN_PROGRESS: 409,
+    Code.GONE: 410,
+    Code.VERSION_CHANGED: 412,
+    Code.VERSION_REQUIRED: 428,
+    Code.RATE_LIMITED: 429,
     Code.REQUEST_TIMEOUT: 408,
     Code.PAYLOAD_TOO_LARGE: 413,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,
@@ -166,6 +188,8 @@ async def _on_problem(_: Request, error: Exception) -> Response:
 
 async def _on_validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if any(item["type"] == "json_invalid" for item in error.errors()):
+        return problem(Code.BAD_JSON, "the body is not JSON").problem.to_response()
     wrong = [(_path(item["loc"]), item["type"], item["msg"]) for item in error.errors()]
     return validation_failed(wrong).problem.to_response()
 

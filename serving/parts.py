@@ -1,0 +1,45 @@
+"""What the routes and the background work stand on, put together once for a process."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from nlp.pipeline import Analysis
+from nlp.policy import Policy
+from nlp.types import Response
+from serving.problems import Code, problem
+from serving.settings import Settings
+from serving.store.database import Database
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One process's database, clock, settings and reader of verbatims."""
+
+    database: Database
+    settings: Settings
+    analyse: Callable[[Sequence[Response]], Awaitable[list[Analysis]]]
+    """In order, one for each; raises what `serving.engine.Engine` raises while it is not ready or overloaded."""
+    priority: Policy
+    clock: Clock = utc_now
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts behind a request; a 503 until the server has them."""
+    found = getattr(request.app.state, "parts", None)
+    if found is None:
+        raise problem(Code.NOT_READY, "the server is starting; try again shortly", Retry_After="1")
+    return found
+
+
+Given = Annotated[Parts, Depends(parts_of)]
+"""As a route's parameter: `parts: Given`."""

@@ -1,0 +1,1 @@
+"""A person's rights over what is stored: erasure, export, retention."""

@@ -1,0 +1,101 @@
+"""The database behind everything that is kept: SQLite (WAL) where nothing is configured, PostgreSQL by URL."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError
+
+from nlp.errors import InputError
+
+BUSY_SECONDS = 30
+"""SQLite has one writer at a time; another waits this long for its turn."""
+
+
+class Database:
+    """Transactions on one database; safe to share between threads, opened anew by each process."""
+
+    def __init__(self, url: str) -> None:
+        """Raises InputError for an address that is none, or of a kind that is not supported."""
+        self.url = _checked(url)
+        self.engine = _engine(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that changes nothing; what it sees is of one moment."""
+        with self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
+            else:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: all of it is there afterwards, or nothing. On SQLite writers take turns from its start."""
+        with self.engine.connect() as connection:
+            if self.is_sqlite:
+                # a plain BEGIN would fail, not wait, when it wants to write after another has
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def insert(connection: Connection, table: Table) -> Any:
+    """An INSERT of the dialect in use, which knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    return _INSERTS[connection.dialect.name](table)
+
+
+def new_id() -> str:
+    """32 hexadecimal digits that sort by the time they were made (UUID version 7, RFC 9562)."""
+    random = uuid.uuid4().int & ((1 << 80) - 1)
+    value = (time.time_ns() // 1_000_000) << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return f"{value & ~(0x3 << 62) | 0x2 << 62:032x}"
+
+
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def _checked(url: str) -> str:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InputError("the database address is none; give sqlite:///FILE or postgresql://USER@HOST/NAME") from None
+    kind = parsed.get_backend_name()
+    if kind == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    if kind != "sqlite":
+        raise InputError(f"databases of kind {kind} are not supported; give sqlite:///FILE or postgresql://...")
+    return url
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions are begun here, not by the driver
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # an acknowledged response survives a power cut
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    return engine
