@@ -3,7 +3,7 @@
 import asyncio
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -51,11 +51,13 @@ class Border:
         *,
         metrics: Metrics,
         max_body_bytes: int,
+        larger: Mapping[str, int] | None = None,
         route_of: Callable[[Scope], str | None],
         hidden: tuple[str, ...] = (),
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self.app, self._metrics, self._limit = app, metrics, max_body_bytes
+        self._larger = larger or {}  # bytes that may come to these paths
         self._route_of, self._hidden, self._body_seconds = route_of, hidden, body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,14 +81,15 @@ class Border:
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(self._hidden):
             raise ProblemError(from_status(404))
-        body = await self._read(Headers(scope=scope), receive)
+        limit = self._larger.get(scope["path"], self._limit)
+        body = await self._read(Headers(scope=scope), receive, limit)
         await self.app(scope, _replay(body, receive), send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes:
+    async def _read(self, headers: Headers, receive: Receive, limit: int) -> bytes:
         """The whole body, counted as it comes, so that a chunked one is held to the limit as well."""
         declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._limit:
-            raise self._too_large()
+        if declared.isdecimal() and int(declared) > limit:
+            raise _too_large(limit)
         chunks: list[bytes] = []
         size = 0
         try:
@@ -97,18 +100,12 @@ class Border:
                         raise ProblemError(from_status(400))
                     chunks.append(message.get("body", b""))
                     size += len(chunks[-1])
-                    if size > self._limit:
-                        raise self._too_large()
+                    if size > limit:
+                        raise _too_large(limit)
                     if not message.get("more_body", False):
                         return b"".join(chunks)
         except TimeoutError:
             raise ProblemError(from_status(408)) from None
-
-    def _too_large(self) -> ProblemError:
-        # the rest of the body is not read, so the connection cannot be used again
-        return problem(
-            Code.PAYLOAD_TOO_LARGE, f"the body may have {self._limit} bytes; send fewer items", Connection="close"
-        )
 
     def _account(self, exchange: _Exchange) -> None:
         seconds = perf_counter() - exchange.started
@@ -126,6 +123,11 @@ class Border:
             ms=round(seconds * 1000, 1),
             request_id=exchange.id,
         )
+
+
+def _too_large(limit: int) -> ProblemError:
+    # the rest of the body is not read, so the connection cannot be used again
+    return problem(Code.PAYLOAD_TOO_LARGE, f"the body may have {limit} bytes; send fewer items", Connection="close")
 
 
 def _request_id(scope: Scope) -> str:

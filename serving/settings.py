@@ -23,8 +23,16 @@ def _cache_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holos"
 
 
+def _data_home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "holos"
+
+
 def _models_home() -> Path:
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "holos" / "models"
+    return _data_home() / "models"
+
+
+def _database() -> str:
+    return f"sqlite:///{_data_home() / 'holos.db'}"
 
 
 def _model_in_use(data: dict[str, Any]) -> Path:
@@ -46,6 +54,17 @@ class Settings(BaseSettings):
         default_factory=_model_in_use,
         description="model folder in use; unset: the champion, or the model that ships where there is none",
     )
+    database: str = Field(
+        default_factory=_database,
+        repr=False,  # it may hold a password
+        description="where everything is kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+    )
+    background: bool = Field(
+        default=True, description="whether `holos serve` does the background work too; false where `holos worker` runs"
+    )
+    webhook_private: bool = Field(
+        default=False, description="whether webhooks may go to private addresses and plain http: for trials only"
+    )
     cache_dir: Path = Field(default_factory=_cache_home, description="where filled encoders are kept between starts")
     datasets: Path | None = Field(default=None, description="folder of public data sets; training alone reads it")
     encoder: Path | None = Field(default=None, description="folder of an exported hub encoder; unset: the bundled one")
@@ -53,6 +72,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(default=None, ge=1, le=1024, description="threads of the encoder; unset: its choice")
     max_items: int = Field(default=1000, ge=1, le=1000, description="responses in one request")
     max_body_bytes: int = Field(default=4 * MIB, ge=1024, description="bytes in one request body")
+    max_import_bytes: int = Field(default=64 * MIB, ge=1024, description="bytes in one file sent to be imported")
     host: str = Field(default="127.0.0.1", min_length=1, description="address that `holos serve` listens on")
     port: int = Field(default=3000, ge=0, le=65535, description="port that `holos serve` listens on; 0: any free one")
     workers: int = Field(default=1, ge=1, le=256, description="processes of `holos serve`")

@@ -185,6 +185,11 @@ def exchange(app: Any, messages: AsyncIterator[Message], length: int | None = No
     return sent
 
 
+def test_a_path_that_takes_files_may_have_a_larger_body() -> None:
+    client = TestClient(bordered(make_app(), larger={"/echo": 2 * LIMIT}))
+    assert [client.post("/echo", content=b"x" * size).status_code for size in (2 * LIMIT, 2 * LIMIT + 1)] == [200, 413]
+
+
 def test_a_declared_length_does_not_replace_counting() -> None:
     async def lying() -> AsyncIterator[Message]:
         for _ in range(3):
