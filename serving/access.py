@@ -1,25 +1,27 @@
-"""Who may do what: API keys of a workspace, each with the scopes it was given."""
+"""Who may do what: API keys of a workspace, each with the scopes it was given and a rate it may ask at."""
 
-import hashlib
 import hmac
-import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import RowMapping
 
-from nlp.errors import InputError
+from serving.keys import PREFIX, SCOPES, USED_EVERY, NewKey, digest, find_key, make_key, touch_key
+from serving.limits import Limiter, headers
 from serving.parts import Given, Parts
 from serving.problems import Code, problem
-from serving.store.loop_tables import keys
 
-SCOPES = ("ingest", "read", "act", "admin")
-"""Send responses; read everything; work on cases, corrections and issues; rules, webhooks, keys, models, erasure."""
-PREFIX = "holos"
+__all__ = ["SCOPES", "Caller", "NewKey", "allowed", "caller_of", "make_key"]
+
+REMEMBERED = timedelta(seconds=5)
+"""A key looked up is not looked up again for so long; so a revoked one may open for that long in other processes."""
+MOST_REMEMBERED = 10_000
+DEMO_WORKSPACE = "demo"
 
 _BEARER = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer holos_...`")
 
@@ -31,47 +33,73 @@ class Caller:
     workspace: str
     actor: str
     scopes: tuple[str, ...]
+    key: str = ""
+    """The key's id; empty for the visitor of a demo."""
 
 
 @dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key as it is shown once, when it is made; only a digest is kept."""
-
-    id: str
-    key: str
+class _Seen:
+    row: RowMapping
+    at: datetime
 
 
-def make_key(
-    connection: Connection,
-    workspace: str,
-    name: str,
-    scopes: Sequence[str],
-    now: datetime,
-    expires_at: datetime | None = None,
-) -> NewKey:
-    """Raises InputError for a scope that there is none of."""
-    unknown = [scope for scope in scopes if scope not in SCOPES]
-    if unknown or not scopes:
-        raise InputError(f"scopes {', '.join(unknown) or '(none)'}: give some of {', '.join(SCOPES)}")
-    found, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    row = {"id": found, "workspace": workspace, "name": name, "digest": _digest(secret), "scopes": list(scopes)}
-    connection.execute(insert(keys).values(**row, created_at=now, expires_at=expires_at))
-    return NewKey(found, f"{PREFIX}_{found}_{secret}")
+@dataclass(slots=True)
+class Gate:
+    """What one process remembers of the keys that ask: their rows for seconds, their rates, when use was noted."""
+
+    limiter: Limiter = field(default_factory=Limiter)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _noted: dict[str, datetime] = field(default_factory=dict)
+
+    def caller(self, parts: Parts, key: str) -> Caller | None:
+        """Whom a key belongs to, None where it is unknown, expired or revoked."""
+        prefix, _, rest = key.partition("_")
+        id, _, secret = rest.partition("_")
+        if prefix != PREFIX or not id or not secret:
+            return None
+        now = parts.clock()
+        seen = self._seen.get(id)
+        if seen and now - seen.at < REMEMBERED and (found := _opened(seen.row, secret, now)):
+            return found
+        # asked again where the secret does not fit: it may have been rotated by another process
+        return self._looked_up(parts, id, secret, now)
+
+    def _looked_up(self, parts: Parts, id: str, secret: str, now: datetime) -> Caller | None:
+        with parts.database.read() as connection:
+            row = find_key(connection, id)
+        if row is None:
+            return None
+        if len(self._seen) >= MOST_REMEMBERED:
+            self._seen.clear()
+        self._seen[id] = _Seen(row, now)
+        return _opened(row, secret, now)
+
+    def forget(self, id: str) -> None:
+        """After a key was changed here: its next request is looked up."""
+        self._seen.pop(id, None)
+
+    def unnoted(self, id: str, now: datetime) -> bool:
+        """Whether this use of a key is to be noted: true once a minute."""
+        last = self._noted.get(id)
+        if last is not None and now - last < USED_EVERY:
+            return False
+        if len(self._noted) >= MOST_REMEMBERED:
+            self._noted.clear()
+        self._noted[id] = now
+        return True
+
+
+def gate_of(app: FastAPI) -> Gate:
+    """The app's gate; two first requests at once may each make one, and one of them stays."""
+    found = getattr(app.state, "gate", None)
+    if found is None:
+        found = app.state.gate = Gate()
+    return found
 
 
 def caller_of(parts: Parts, key: str) -> Caller | None:
-    """Whom a key belongs to, None where it is unknown, expired or revoked."""
-    prefix, _, rest = key.partition("_")
-    found, _, secret = rest.partition("_")
-    if prefix != PREFIX or not secret:
-        return None
-    with parts.database.read() as connection:
-        row = connection.execute(select(keys).where(keys.c.id == found)).mappings().one_or_none()
-    if row is None or not hmac.compare_digest(row["digest"], _digest(secret)):
-        return None
-    if row["revoked_at"] or (row["expires_at"] and row["expires_at"] <= parts.clock()):
-        return None
-    return Caller(row["workspace"], f"key:{row['name']}", tuple(row["scopes"]))
+    """Whom a key belongs to, None where it is unknown, expired or revoked; always looked up."""
+    return Gate().caller(parts, key)
 
 
 def allowed(scope: str) -> Callable[..., Any]:
@@ -79,18 +107,54 @@ def allowed(scope: str) -> Callable[..., Any]:
     assert scope in SCOPES
 
     def check(
-        request: Request, parts: Given, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None
+        request: Request,
+        response: Response,
+        background: BackgroundTasks,
+        parts: Given,
+        given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None,
     ) -> Caller:
-        caller = caller_of(parts, given.credentials) if given else None
+        gate, now = gate_of(request.app), parts.clock()
+        caller = gate.caller(parts, given.credentials) if given else _visitor(request, parts)
         if caller is None:
             detail = "send a valid API key: Authorization: Bearer holos_..."
             raise problem(Code.UNAUTHENTICATED, detail, WWW_Authenticate="Bearer")
+        response.headers.update(_limited(gate.limiter, caller, scope, now))
         if scope not in caller.scopes:
             raise problem(Code.FORBIDDEN, f"this key lacks the scope {scope}")
+        if caller.key and gate.unnoted(caller.key, now):
+            background.add_task(touch_key, parts.database, caller.key, now)
         return caller
 
     return check
 
 
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+def _opened(row: RowMapping, secret: str, now: datetime) -> Caller | None:
+    if row["revoked_at"] or (row["expires_at"] and row["expires_at"] <= now):
+        return None
+    found = digest(secret)
+    old = row["old_digest"] if row["old_until"] and now < row["old_until"] else None
+    if not hmac.compare_digest(row["digest"], found) and not (old and hmac.compare_digest(old, found)):
+        return None
+    return Caller(row["workspace"], f"key:{row['name']}", tuple(row["scopes"]), row["id"])
+
+
+def _visitor(request: Request, parts: Parts) -> Caller | None:
+    """On a demo, whoever asks from this very machine; nobody otherwise."""
+    if not getattr(parts.settings, "demo", False) or request.client is None:
+        return None
+    try:
+        near = ip_address(request.client.host).is_loopback
+    except ValueError:
+        return None
+    return Caller(DEMO_WORKSPACE, "demo", SCOPES) if near else None
+
+
+def _limited(limiter: Limiter, caller: Caller, scope: str, now: datetime) -> dict[str, str]:
+    """What the answer says of the caller's rate; a 429 where it asks too often."""
+    verdict = limiter.ask(caller.key, scope, now)
+    said = headers(scope, verdict)
+    if not verdict.passed:
+        detail = f"this key has sent {verdict.rate.requests} requests for the scope {scope} in too short a time"
+        named = {name.replace("-", "_"): value for name, value in said.items()}
+        raise problem(Code.RATE_LIMITED, f"{detail}; wait {verdict.wait} s", **named)
+    return said

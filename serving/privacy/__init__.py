@@ -1,1 +1,1 @@
-"""A person's rights over what is stored: erasure, export, retention."""
+"""What people may ask about their own data: to have it, to have it erased; and how long anything is kept at all."""
