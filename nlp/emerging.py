@@ -43,11 +43,17 @@ class Sensitivity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """Answers a day of one theme, cluster or touchpoint: int (days,), the last day ends now."""
+    """Answers a day of one theme, cluster or touchpoint: int (days,), the last day ends now.
+
+    `exposure` int (days,) counts the answers that could have been among them, where those are not simply all.
+    """
 
     kind: str
     id: str
     counts: np.ndarray
+    exposure: np.ndarray | None = None
+    tried: int = 1
+    """Places among which it was chosen for being dense: as many as there were chances to be misled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +93,16 @@ def findings(
     if not series:
         return []
     counts = np.stack([each.counts for each in series]).astype(float)
+    exposure = np.stack([totals if each.exposure is None else each.exposure for each in series]).astype(float)
     tests = [
         test
         for direction, windows in (("rising", sensitivity.windows), ("falling", sensitivity.falling_windows))
         for days in windows
         if len(totals) - days >= max(sensitivity.history, 2 * days if direction == "falling" else 0)
-        for test in _tests(counts, totals.astype(float), weekdays, days, direction)
+        for test in _tests(counts, exposure, weekdays, days, direction)
     ]
+    for test in tests:
+        test.p = min(1.0, test.p * series[test.row].tried)
     for test, q in zip(tests, adjusted(np.array([test.p for test in tests])), strict=True):
         test.q = float(q)
     best: dict[tuple[int, str], _Test] = {}
@@ -128,8 +137,8 @@ class _Test:
     q: float = 1.0
 
 
-def _tests(counts: np.ndarray, totals: np.ndarray, weekdays: np.ndarray, days: int, direction: str) -> list[_Test]:
-    expected, variance = forecast(counts[:, :-days], totals, weekdays, days)
+def _tests(counts: np.ndarray, exposure: np.ndarray, weekdays: np.ndarray, days: int, direction: str) -> list[_Test]:
+    expected, variance = forecast(counts[:, :-days], exposure, weekdays, days)
     observed = counts[:, -days:].sum(axis=1)
     size = expected**2 / np.maximum(variance - expected, 1e-6 * expected**2 + 1e-12)
     chance = size / (size + expected)
@@ -140,10 +149,11 @@ def _tests(counts: np.ndarray, totals: np.ndarray, weekdays: np.ndarray, days: i
     ]
 
 
-TREND_PULL = 40.0
+TREND_PULL = 200.0
 """Pull of the weekly trend to none, in counts: a trend is believed once hundreds of answers show it."""
-WEEKDAY_PULL = 10.0
-"""Pull of each weekday's effect to none, in counts."""
+WEEKDAY_PULL = 100.0
+"""Pull of each weekday's effect to none, in counts, where nothing is known: a tenth more or less, for that the whole
+volume knows weekdays too is in the exposure. A series whose weekdays differ more shows it, and is pulled less."""
 PRIOR_COUNT = 0.5
 """Answers a series is taken to have had before the first (Jeffreys' prior of a rate)."""
 POOLED = 10.0
@@ -153,22 +163,23 @@ BOUND = 3.0
 """Largest effect of trend and weekday on the logarithm of the rate: twentyfold."""
 
 
-def forecast(past: np.ndarray, totals: np.ndarray, weekdays: np.ndarray, days: int) -> tuple[np.ndarray, np.ndarray]:
+def forecast(past: np.ndarray, exposure: np.ndarray, weekdays: np.ndarray, days: int) -> tuple[np.ndarray, np.ndarray]:
     """Expected count of each series in the last `days` days, and its variance; float (series,) both.
 
-    `past` float (series, days before the window); `totals` and `weekdays` cover the window too.
+    `past` float (series, days before the window); `exposure` float (series, days) or (days,) and `weekdays` cover the
+    window too.
     """
-    before = len(totals) - days
+    before = len(weekdays) - days
     design = _design(weekdays, before)
-    exposure = np.maximum(totals, 1e-9)
-    coefficients, covariance = _fit(past, design[:before], exposure[:before])
+    exposure = np.maximum(np.broadcast_to(exposure, (len(past), len(weekdays))), 1e-9)
+    coefficients, covariance = _fit(past, design[:before], exposure[:, :before])
     rate = np.exp(np.clip(np.einsum("df,sf->sd", design[before:], coefficients), -60, 20))
-    means = rate * totals[before:]
+    means = rate * exposure[:, before:]
     expected = means.sum(axis=1)
     # delta method: d expected / d coefficients
     slope = np.einsum("sd,df->sf", means, design[before:])
     unsure = np.einsum("sf,sfg,sg->s", slope, covariance, slope)
-    spread = _dispersion(past, np.exp(np.clip(coefficients @ design[:before].T, -60, 20)) * totals[:before])
+    spread = _dispersion(past, np.exp(np.clip(coefficients @ design[:before].T, -60, 20)) * exposure[:, :before])
     return expected, spread * expected + np.maximum(unsure, 0.0)
 
 
@@ -180,24 +191,43 @@ def _design(weekdays: np.ndarray, before: int) -> np.ndarray:
 
 
 def _fit(counts: np.ndarray, design: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (series, features) of penalised Poisson regressions by Newton's method, and their covariance."""
+    """Coefficients (series, features) of penalised Poisson regressions, and their covariance.
+
+    Fitted twice: the first fit shows how far each series' weekdays differ, which sets their pull in the second.
+    """
     features = design.shape[1]
-    pull = np.diag([PRIOR_COUNT, TREND_PULL, *[WEEKDAY_PULL] * (features - 2)])
-    centre = np.zeros((len(counts), features))
-    centre[:, 0] = np.log((counts.sum(axis=1) + PRIOR_COUNT) / (exposure.sum() + 1.0))
-    beta = centre.copy()
+    pull = np.tile([PRIOR_COUNT, TREND_PULL, *[WEEKDAY_PULL] * (features - 2)], (len(counts), 1))
+    start = np.zeros((len(counts), features))
+    start[:, 0] = np.log((counts.sum(axis=1) + PRIOR_COUNT) / (exposure.sum(axis=1) + 1.0))
+    beta, covariance = _newton(counts, design, exposure, start, start, pull)
+    effects = beta[:, 2:] ** 2 + np.einsum("sff->sf", covariance)[:, 2:]
+    # the mean square of the effects, with as much weight on what is usual as on what was seen
+    pull[:, 2:] = (2.0 / (effects.mean(axis=1) + 1.0 / WEEKDAY_PULL))[:, None]
+    return _newton(counts, design, exposure, beta, start, pull)
+
+
+def _newton(
+    counts: np.ndarray, design: np.ndarray, exposure: np.ndarray, beta: np.ndarray, centre: np.ndarray, pull: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The most likely coefficients from `beta` on, drawn to `centre` by `pull` (series, features)."""
+    pulls = pull[:, :, None] * np.eye(pull.shape[1])
     for _ in range(STEPS):
         mean = np.exp(np.clip(beta @ design.T, -60, 20)) * exposure
-        gradient = (counts - mean) @ design - (beta - centre) @ pull
-        curvature = np.einsum("sd,df,dg->sfg", mean, design, design) + pull
-        step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
+        gradient = (counts - mean) @ design - (beta - centre) * pull
+        step = np.linalg.solve(_curvature(mean, design) + pulls, gradient[..., None])[..., 0]
         beta = beta + np.clip(step, -1.0, 1.0)
         beta[:, 1:] = np.clip(beta[:, 1:], -BOUND, BOUND)
         if np.abs(step).max() < 1e-6:
             break
     mean = np.exp(np.clip(beta @ design.T, -60, 20)) * exposure
-    curvature = np.einsum("sd,df,dg->sfg", mean, design, design) + pull
-    return beta, np.linalg.inv(curvature)
+    return beta, np.linalg.inv(_curvature(mean, design) + pulls)
+
+
+def _curvature(mean: np.ndarray, design: np.ndarray) -> np.ndarray:
+    """float (series, features, features)"""
+    features = design.shape[1]
+    products = (design[:, :, None] * design[:, None, :]).reshape(len(design), features * features)
+    return (mean @ products).reshape(len(mean), features, features)
 
 
 def _dispersion(counts: np.ndarray, means: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Who may do what: API keys of a workspace, each with the scopes it was given and a rate it may ask at."""
 
+import asyncio
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,15 +14,17 @@ from sqlalchemy import RowMapping
 
 from serving.keys import PREFIX, SCOPES, USED_EVERY, NewKey, digest, find_key, make_key, touch_key
 from serving.limits import Limiter, headers
-from serving.parts import Given, Parts
+from serving.parts import Given, Parts, parts_of
 from serving.problems import Code, problem
 
-__all__ = ["SCOPES", "Caller", "NewKey", "allowed", "caller_of", "make_key"]
+__all__ = ["SCOPES", "Caller", "NewKey", "allowed", "allowed_near", "caller_of", "make_key"]
 
 REMEMBERED = timedelta(seconds=5)
 """A key looked up is not looked up again for so long; so a revoked one may open for that long in other processes."""
 MOST_REMEMBERED = 10_000
 DEMO_WORKSPACE = "demo"
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+"""What a proxy says of whom it asks for."""
 
 _BEARER = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer holos_...`")
 
@@ -102,6 +105,34 @@ def caller_of(parts: Parts, key: str) -> Caller | None:
     return Gate().caller(parts, key)
 
 
+async def allowed_near(request: Request, scope: str) -> None:
+    """Lets a request through that comes from this very computer, or with a key that has this scope.
+
+    For what keeps and shows nothing of a workspace: classifying, and which model answers. A request that a proxy passed
+    on is not near, wherever the proxy stands. Raises ProblemError (401, 403, 429, 503).
+    """
+    if not _is_near(request):
+        await asyncio.to_thread(_admit, request, scope)
+
+
+def _admit(request: Request, scope: str) -> None:
+    parts, gate = parts_of(request), gate_of(request.app)
+    kind, _, key = request.headers.get("authorization", "").partition(" ")
+    caller = gate.caller(parts, key.strip()) if kind.lower() == "bearer" else None
+    _admitted(gate, caller, scope, parts.clock())
+
+
+def _admitted(gate: Gate, caller: Caller | None, scope: str, now: datetime) -> tuple[Caller, dict[str, str]]:
+    """The caller, and what the answer's headers say of its rate; raises ProblemError where it may not."""
+    if caller is None:
+        detail = "send a valid API key: Authorization: Bearer holos_..."
+        raise problem(Code.UNAUTHENTICATED, detail, WWW_Authenticate="Bearer")
+    said = _limited(gate.limiter, caller, scope, now)
+    if scope not in caller.scopes:
+        raise problem(Code.FORBIDDEN, f"this key lacks the scope {scope}")
+    return caller, said
+
+
 def allowed(scope: str) -> Callable[..., Any]:
     """A dependency that gives the caller where its key has this scope: `caller: Caller = Depends(allowed("read"))`."""
     assert scope in SCOPES
@@ -114,13 +145,9 @@ def allowed(scope: str) -> Callable[..., Any]:
         given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None,
     ) -> Caller:
         gate, now = gate_of(request.app), parts.clock()
-        caller = gate.caller(parts, given.credentials) if given else _visitor(request, parts)
-        if caller is None:
-            detail = "send a valid API key: Authorization: Bearer holos_..."
-            raise problem(Code.UNAUTHENTICATED, detail, WWW_Authenticate="Bearer")
-        response.headers.update(_limited(gate.limiter, caller, scope, now))
-        if scope not in caller.scopes:
-            raise problem(Code.FORBIDDEN, f"this key lacks the scope {scope}")
+        found = gate.caller(parts, given.credentials) if given else _visitor(request, parts)
+        caller, said = _admitted(gate, found, scope, now)
+        response.headers.update(said)
         if caller.key and gate.unnoted(caller.key, now):
             background.add_task(touch_key, parts.database, caller.key, now)
         return caller
@@ -140,13 +167,16 @@ def _opened(row: RowMapping, secret: str, now: datetime) -> Caller | None:
 
 def _visitor(request: Request, parts: Parts) -> Caller | None:
     """On a demo, whoever asks from this very machine; nobody otherwise."""
-    if not getattr(parts.settings, "demo", False) or request.client is None:
-        return None
+    return Caller(DEMO_WORKSPACE, "demo", SCOPES) if parts.settings.demo and _is_near(request) else None
+
+
+def _is_near(request: Request) -> bool:
+    if any(name in request.headers for name in FORWARDED):
+        return False
     try:
-        near = ip_address(request.client.host).is_loopback
+        return request.client is not None and ip_address(request.client.host).is_loopback
     except ValueError:
-        return None
-    return Caller(DEMO_WORKSPACE, "demo", SCOPES) if near else None
+        return False
 
 
 def _limited(limiter: Limiter, caller: Caller, scope: str, now: datetime) -> dict[str, str]:

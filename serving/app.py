@@ -1,18 +1,38 @@
 """What is served beside BentoML's own routes: a front page, the OpenAPI document and the metrics."""
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Match
+from starlette.routing import compile_path
 from starlette.types import Scope
 
-from serving import model_routes, openapi, problems
+from serving import access_routes, model_routes, openapi, problems
+from serving.cases import routes as case_routes
+from serving.inbound import routes as connector_routes
+from serving.ingest import routes as response_routes
+from serving.insights import routes as insight_routes
 from serving.metrics import Metrics
+from serving.outbox import routes as webhook_routes
+from serving.privacy import routes as privacy_routes
+from serving.rules import routes as rule_routes
 
 READ = ["GET", "HEAD"]
+HIDDEN_ROUTES = ("/docs.json",)
+"""Answered, and not told in the OpenAPI document."""
+ROUTERS = (
+    response_routes.router,
+    case_routes.router,
+    rule_routes.router,
+    insight_routes.router,
+    connector_routes.router,
+    webhook_routes.router,
+    access_routes.router,
+    privacy_routes.router,
+)
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -68,20 +88,23 @@ def create_app(metrics: Metrics) -> FastAPI:
         return Response(content, headers={"Content-Type": media_type})
 
     model_routes.add(app)
+    for router in ROUTERS:
+        app.include_router(router)
     return app
 
 
 def route_namer(app: FastAPI, others: frozenset[str]) -> Callable[[Scope], str | None]:
     """A function from a request to the route it belongs to, out of a closed set: the app's and `others`."""
 
+    @cache
+    def patterns() -> list[tuple[re.Pattern[str], str]]:
+        # the document names every route in full, whatever routers it came through; fixed paths before those with a name
+        paths = sorted({*openapi.document(app)["paths"], *HIDDEN_ROUTES}, key=lambda path: (path.count("{"), path))
+        return [(compile_path(path)[0], path) for path in paths]
+
     def name(scope: Scope) -> str | None:
         if scope["path"] in others:
             return str(scope["path"])
-        for route in app.routes:
-            # the request was answered by now: matching a copy leaves its scope alone
-            match, _ = route.matches({**scope, "root_path": "", "type": "http"})
-            if match is not Match.NONE:
-                return getattr(route, "path", None)
-        return None
+        return next((path for pattern, path in patterns() if pattern.match(scope["path"])), None)
 
     return name

@@ -7,12 +7,13 @@ many callers fill the batches by themselves.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
 
+from nlp.pipeline import Analysis
 from nlp.types import Classification, Failure, Response, Versions
 
 SHARE = 32
@@ -31,12 +32,14 @@ FIRST_RATE = 50.0
 
 
 class Classifier(Protocol):
-    """What turns responses into classifications, one for one, in order."""
+    """What turns responses into classifications, one for one, in order; `analyse` gives what they rest on as well."""
 
     @property
     def versions(self) -> Versions: ...
 
     def classify(self, responses: Sequence[Response]) -> list[Classification]: ...
+
+    def analyse(self, responses: Sequence[Response]) -> Iterable[Analysis]: ...
 
 
 class Overloaded(Exception):  # noqa: N818 - it is a state to report, not a fault
@@ -58,9 +61,9 @@ class Mismatch(Exception):  # noqa: N818
 @dataclass(slots=True, eq=False)
 class _Job:
     responses: Sequence[Response]
-    answer: asyncio.Future[list[Classification]]
+    answer: asyncio.Future[list[Analysis]]
     taken: int = 0
-    done: list[Classification] = field(default_factory=list)
+    done: list[Analysis] = field(default_factory=list)
 
     @property
     def waiting(self) -> int:
@@ -111,8 +114,8 @@ class Batcher:
         """Texts per second, as measured; what a queue over another model of the same size starts from."""
         return self._rate
 
-    async def submit(self, responses: Sequence[Response]) -> list[Classification]:
-        """The classifications of these responses, in order.
+    async def submit(self, responses: Sequence[Response]) -> list[Analysis]:
+        """The analyses of these responses, in order.
 
         Raises Overloaded where too much waits already (an empty queue takes any request), Closed where the server
         stops, Mismatch where the classifier lost an answer.
@@ -154,7 +157,7 @@ class Batcher:
             responses = [response for piece in batch for response in piece.responses]
             started = monotonic()
             try:
-                answers = await loop.run_in_executor(self._executor, self._classify, responses)
+                answers = await loop.run_in_executor(self._executor, self._analyse, responses)
                 self._measure(len(responses), monotonic() - started)
                 _deliver(batch, answers)
             except Exception as error:
@@ -177,23 +180,23 @@ class Batcher:
             self._move(room - self._batch_size)
         return batch
 
-    def _classify(self, responses: list[Response]) -> list[Classification]:
+    def _analyse(self, responses: list[Response]) -> list[Analysis]:
         """Runs in the thread. A batch that raises is tried again one by one, so that one text fails alone."""
         try:
-            answers = self._classifier.classify(responses)
+            answers = list(self._classifier.analyse(responses))
         except Exception as error:
             self._on_error(error)
-            answers = [self._classify_alone(response) for response in responses]
+            answers = [self._analyse_alone(response) for response in responses]
         _check(responses, answers)
         return answers
 
-    def _classify_alone(self, response: Response) -> Classification:
+    def _analyse_alone(self, response: Response) -> Analysis:
         try:
-            answers = self._classifier.classify([response])
+            answers = list(self._classifier.analyse([response]))
         except Exception as error:
             self._on_error(error)
             failure = Failure("internal_error", "this text could not be classified; the server's log says where")
-            return Classification(response.id, "error", self._classifier.versions, error=failure)
+            return Analysis(Classification(response.id, "error", self._classifier.versions, error=failure))
         _check([response], answers)
         return answers[0]
 
@@ -217,12 +220,12 @@ class Batcher:
         self._on_depth(self._queued)
 
 
-def _check(responses: Sequence[Response], answers: Sequence[Classification]) -> None:
-    if [response.id for response in responses] != [answer.id for answer in answers]:
+def _check(responses: Sequence[Response], answers: Sequence[Analysis]) -> None:
+    if [response.id for response in responses] != [answer.classification.id for answer in answers]:
         raise Mismatch(f"{len(responses)} responses were given, {len(answers)} answers with other ids came back")
 
 
-def _deliver(batch: list[_Slice], answers: list[Classification]) -> None:
+def _deliver(batch: list[_Slice], answers: list[Analysis]) -> None:
     start = 0
     for piece in batch:
         end = start + len(piece.responses)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlp.errors import InputError
-from serving import learn
+from serving import access_commands, learn, store_commands
 from serving.console import FAILED, errors
 from serving.learn import ModelOption
+from serving.rules import commands as rule_commands
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -93,6 +94,9 @@ def serve(
 
 
 learn.register(app)
+store_commands.register(app)
+rule_commands.register(app)
+access_commands.register(app)
 
 
 @app.command()

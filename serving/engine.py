@@ -14,8 +14,10 @@ from time import monotonic
 from typing import Any
 
 from nlp.errors import HolosError, ModelError
+from nlp.pipeline import Analysis
+from nlp.taxonomy import Taxonomy
 from nlp.types import Classification, Response, Versions
-from serving import logs
+from serving import logs, shipped
 from serving.batcher import Batcher, Classifier
 from serving.metrics import Metrics
 
@@ -56,6 +58,7 @@ class Engine:
         self._starting: asyncio.Task[None] | None = None
         self._serving: _Serving | None = None
         self._retiring: dict[_Serving, asyncio.Task[None]] = {}
+        self._encoders: dict[str, str] = {}
 
     @property
     def ready(self) -> bool:
@@ -73,6 +76,15 @@ class Engine:
             raise NotReady
         return self._serving.classifier.versions
 
+    def encoder(self, model: str) -> str:
+        """The version of the encoder behind a model version that was put to work; the model's own if it names none."""
+        return self._encoders.get(model, model)
+
+    def taxonomy(self) -> Taxonomy:
+        """The code frame that texts are tagged by now; the one that ships until a model is loaded."""
+        classifier = self._serving.classifier if self._serving else None
+        return getattr(classifier, "taxonomy", None) or shipped.taxonomy()
+
     def start(self) -> None:
         self._starting = asyncio.get_running_loop().create_task(self._start(), name="holos-load")
 
@@ -82,6 +94,10 @@ class Engine:
             await asyncio.shield(self._starting)
 
     async def classify(self, responses: Sequence[Response]) -> list[Classification]:
+        """The classifications in what `analyse` gives."""
+        return [found.classification for found in await self.analyse(responses)]
+
+    async def analyse(self, responses: Sequence[Response]) -> list[Analysis]:
         """In order, one for each, all of one model; raises NotReady and what `Batcher.submit` raises."""
         if self._serving is None:
             raise NotReady
@@ -100,6 +116,9 @@ class Engine:
         """Every request from now on is answered by this one."""
         old, batcher = self._serving, self._queue_for(classifier)
         self._serving = _Serving(classifier, batcher)
+        encoder = getattr(classifier, "encoder", None)
+        if encoder is not None:
+            self._encoders[classifier.versions.model] = encoder.version
         self._metrics.show_versions(classifier.versions, old.classifier.versions if old else None)
         if old is not None:
             retire = self._retire(old)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 from starlette.responses import JSONResponse, Response
 
 from nlp.errors import HolosError
+from serving.access import allowed_near
 from serving.classify import Sent, read_json
 from serving.models import Fixed, Models, NotPassed, Unknown
 from serving.openapi_models import MODELS, PROMOTE, ROLLBACK
@@ -52,17 +53,20 @@ def add(app: FastAPI) -> None:
     """Puts the routes into the app; `app.state.models` is what they ask, once the service has made it."""
 
     @app.api_route(MODELS, methods=["GET", "HEAD"], include_in_schema=False)
-    async def models() -> Response:
+    async def models(request: Request) -> Response:
+        await allowed_near(request, "read")
         return await _described(_models(app))
 
     @app.post(PROMOTE, include_in_schema=False)
     async def promote(version: str, request: Request) -> Response:
+        await allowed_near(request, "admin")
         body = await _read(request, PromoteIn)
         change = partial(_models(app).promote, version, force=body.force, note=body.note)
         return await _changed(app, change)
 
     @app.post(ROLLBACK, include_in_schema=False)
     async def rollback(request: Request) -> Response:
+        await allowed_near(request, "admin")
         body = await _read(request, RollbackIn)
         return await _changed(app, partial(_models(app).rollback, note=body.note))
 

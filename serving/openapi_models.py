@@ -3,6 +3,8 @@
 from serving.openapi_parts import HEADERS, REQUEST_ID, Schema, a_list, an_object, content, problems, ref
 
 MODELS, PROMOTE, ROLLBACK = "/v1/models", "/v1/models/{version}/promote", "/v1/models/rollback"
+_REFUSALS = (400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503)
+"""How a change of the champion may be answered where it is not made."""
 
 _CHANGE: Schema = {
     "number": 2,
@@ -69,7 +71,7 @@ def paths() -> Schema:
                 "operationId": "models",
                 "summary": "The champion, the versions, the lineage, and what this process answers with",
                 "parameters": [REQUEST_ID],
-                "responses": {"200": _answer(), **problems(405, 500, 503)},
+                "responses": {"200": _answer(), **problems(401, 403, 405, 429, 500, 503)},
             }
         },
         PROMOTE: {
@@ -83,7 +85,7 @@ def paths() -> Schema:
                 ),
                 "parameters": [_VERSION, REQUEST_ID],
                 "requestBody": _body("PromoteIn", {"force": False, "note": "November's corrections"}),
-                "responses": {"200": _answer(), **problems(400, 404, 405, 408, 409, 413, 415, 422, 500, 503)},
+                "responses": {"200": _answer(), **problems(404, *_REFUSALS)},
             }
         },
         ROLLBACK: {
@@ -92,7 +94,7 @@ def paths() -> Schema:
                 "summary": "Go back to the champion before",
                 "parameters": [REQUEST_ID],
                 "requestBody": _body("RollbackIn", {"note": "complaints about Ukrainian"}),
-                "responses": {"200": _answer(), **problems(400, 405, 408, 409, 413, 415, 422, 500, 503)},
+                "responses": {"200": _answer(), **problems(*_REFUSALS)},
             }
         },
     }

@@ -9,7 +9,9 @@ from fastapi import Depends, Request
 
 from nlp.pipeline import Analysis
 from nlp.policy import Policy
+from nlp.taxonomy import Taxonomy
 from nlp.types import Response
+from serving import shipped
 from serving.problems import Code, problem
 from serving.settings import Settings
 from serving.store.database import Database
@@ -31,6 +33,12 @@ class Parts:
     """In order, one for each; raises what `serving.engine.Engine` raises while it is not ready or overloaded."""
     priority: Policy
     clock: Clock = utc_now
+    redact: Callable[[str], str] = shipped.redact
+    """What is kept of a question, an attribute or a note beside the verbatim, which the pipeline redacts itself."""
+    taxonomy: Callable[[], Taxonomy] = shipped.taxonomy
+    """The code frame in use now."""
+    encoder: Callable[[str], str] = str
+    """The encoder behind a model version; as long as nobody says, each model's vectors stay by themselves."""
 
 
 def parts_of(request: Request) -> Parts:

@@ -11,6 +11,13 @@ from serving.settings import PREFIX, Settings
 
 SERVICE = "serving.service:Holos"
 MAX_PORT = 65535
+FIRST_KEY = """
+The first API key of this installation, for everything in the workspace `default`. It is shown this once:
+
+  {key}
+
+Send it as `Authorization: Bearer ...`; make narrower ones with `holos keys create`, and revoke this one then.
+"""
 
 
 def serve(settings: Settings, host: str, port: int, workers: int, target: str = SERVICE) -> None:
@@ -23,6 +30,10 @@ def serve(settings: Settings, host: str, port: int, workers: int, target: str = 
         raise ModelError(f"there is no model folder at {settings.model_dir}; train one or name another (--model)")
     address = resolve(host)
     port = free_port(address, port)
+    # the store's libraries take a second; what was wrong above is told before
+    from serving.assembly import first_start
+
+    key = None if settings.demo else first_start(settings)
     os.environ.update(environment(settings, workers))
     _make_importable()
     # imported here: bentoml takes a second to import and reads its environment when it does
@@ -30,6 +41,9 @@ def serve(settings: Settings, host: str, port: int, workers: int, target: str = 
 
     logs.configure()
     shown = f"[{address}]" if ":" in address else address
+    if key is not None:
+        # to people, not to the log, which is kept and passed on
+        print(FIRST_KEY.format(key=key.key), file=sys.stderr, flush=True)
     logs.get_logger().info("listening", url=f"http://{shown}:{port}", workers=workers)
     run(target, address, port, workers)
 

@@ -1,8 +1,10 @@
 """The BentoML shell: one service, one API, no model logic. Beside the model store, `bentoml` is imported here alone."""
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,8 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from serving import logs, modelstore
+from nlp.errors import HolosError
+from serving import background, logs, modelstore
+from serving.access import allowed_near
 from serving.app import create_app, route_namer
+from serving.assembly import assemble, open_database
 from serving.batcher import Classifier
 from serving.classify import Sent, classify
 from serving.engine import Engine
@@ -24,6 +29,7 @@ from serving.metrics import Metrics
 from serving.middleware import Border
 from serving.models import Models
 from serving.openapi import CLASSIFY
+from serving.parts import Parts
 from serving.problems import ProblemError
 from serving.registry import Registry
 from serving.schemas import ResponseIn
@@ -35,6 +41,7 @@ KEEP_ALIVE_SECONDS = 75
 """Longer than clients and load balancers keep an idle connection (httpx 5 s, AWS 60 s): where the server closes first,
 a request sent at that moment is lost."""
 BENTOML_ROUTES = frozenset({CLASSIFY, "/livez", "/readyz", "/healthz", "/schema.json"})
+IMPORTS = "/v1/imports"
 HIDDEN = ("/static_content", "/assets")
 """BentoML's own pages, which load scripts from third parties."""
 
@@ -54,6 +61,14 @@ def carried() -> Any:
     return modelstore.champion(Registry(load_settings().models_dir))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A body and the request that brought it."""
+
+    sent: Sent
+    request: Request
+
+
 class ClassifyBody(bentoml.IODescriptor):
     """The body of `POST /v1/classify`. It is read by `serving.classify`: BentoML's reading logs what it refuses."""
 
@@ -64,7 +79,9 @@ class ClassifyBody(bentoml.IODescriptor):
     async def from_http_request(cls, request: Request, serde: Any) -> Any:
         headers = request.headers
         body = await request.body()
-        return Sent(body, headers.get("content-type", ""), headers.get("content-encoding", ""))
+        sent = Sent(body, headers.get("content-type", ""), headers.get("content-encoding", ""))
+        # BentoML's own app took the request, which knows neither our parts nor our keys
+        return Asked(sent, Request({**request.scope, "app": app}))
 
 
 class ClassifyAnswer(bentoml.IODescriptor):
@@ -82,6 +99,7 @@ class BorderedService(bentoml.Service):
             super().to_asgi(is_main=is_main),
             metrics=metrics,
             max_body_bytes=settings.max_body_bytes,
+            larger={IMPORTS: settings.max_import_bytes},
             route_of=route_namer(app, BENTOML_ROUTES),
             hidden=HIDDEN,
         )
@@ -107,21 +125,40 @@ class Holos:
         baked = modelstore.folder_of(modelstore.baked())
         self.models = Models(self.settings, lambda settings: load(settings), partial(Engine, metrics=metrics), baked)
         self.engine = self.models.engine
+        self.parts: Parts | None = None
+        self.stopping = asyncio.Event()
+        self.working: asyncio.Task[None] | None = None
         app.state.models = self.models
 
     @bentoml.on_startup
     async def start(self) -> None:
         self.models.start()
+        try:
+            database = await asyncio.to_thread(open_database, self.settings)
+            self.parts = app.state.parts = assemble(database, self.settings, self.engine)
+        except HolosError as error:
+            # texts can still be classified; what needs the store answers 503
+            logs.get_logger().error("store_not_opened", reason=str(error))
+            return
+        if self.settings.background:
+            self.working = asyncio.create_task(background.run(self.parts, self.stopping), name="holos-background")
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
+        self.stopping.set()
+        if self.working is not None:
+            await self.working
         await self.models.close()
+        if self.parts is not None:
+            self.parts.database.close()
+            app.state.parts = None
 
     @bentoml.api(route=CLASSIFY, input_spec=ClassifyBody, output_spec=ClassifyAnswer)
-    async def classify(self, body: Sent, /) -> Any:
+    async def classify(self, body: Asked, /) -> Any:
         """Classifies responses; stores nothing."""
         try:
-            content = await classify(body, self.engine, metrics, self.settings.max_items)
+            await allowed_near(body.request, "ingest")
+            content = await classify(body.sent, self.engine, metrics, self.settings.max_items)
         except ProblemError as error:
             return error.problem.to_response()
         return Response(content, media_type="application/json")

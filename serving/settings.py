@@ -62,6 +62,14 @@ class Settings(BaseSettings):
     background: bool = Field(
         default=True, description="whether `holos serve` does the background work too; false where `holos worker` runs"
     )
+    demo: bool = Field(
+        default=False, description="whether callers on this very computer need no key: for trials on made-up data"
+    )
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="address people reach this server at, for links in messages",
+    )
     webhook_private: bool = Field(
         default=False, description="whether webhooks may go to private addresses and plain http: for trials only"
     )

@@ -15,7 +15,10 @@ TYPES = (
     *("case.unreachable", "case.reopened"),
     *("theme.spike", "cluster.emerging", "model.promoted", "import.finished"),
 )
-"""Every type of event there is."""
+"""Every type of event that webhooks and channels can subscribe to."""
+
+PING, TEST, DIGEST = "webhook.ping", "channel.test", "channel.digest"
+"""Events for one target: a trial of a webhook or a channel, and a digest that is due; nobody subscribes to them."""
 
 
 def emit(
@@ -27,10 +30,30 @@ def emit(
     now: datetime,
     dedupe: str | None = None,
 ) -> str | None:
-    """The new event's id; None where an event with this `dedupe` word was written before, which stands."""
+    """The new event's id; None where an event with this `dedupe` word was written before, which stands.
+
+    With `webhooks` (a list of ids) and `notices` (a list of {"to": a channel's id, name or role, "message"}) in the
+    data the event goes to those alone, whatever they subscribed to; without them, to all who subscribed. Raises
+    ValueError for a type that there is none of.
+    """
     if type not in TYPES:
         raise ValueError(f"there is no event type {type}")
-    row = {"workspace": workspace, "id": f"evt_{new_id()}", "type": type, "subject": subject, "at": now}
-    statement = insert(connection, events).values(**row, data=dict(data), dedupe=dedupe)
-    done = connection.execute(statement.on_conflict_do_nothing(index_elements=["workspace", "dedupe"]))
-    return row["id"] if done.rowcount else None
+    row = _row(workspace, type, subject, data, now)
+    statement = insert(connection, events).values(**row, dedupe=dedupe)
+    once = statement.on_conflict_do_nothing(index_elements=["workspace", "dedupe"])
+    # what is returned tells whether there is a row: PostgreSQL's driver does not count those of an INSERT
+    return connection.execute(once.returning(events.c.id)).scalar_one_or_none()
+
+
+def emit_alone(
+    connection: Connection, workspace: str, type: str, subject: str, data: Mapping[str, Any], now: datetime
+) -> Mapping[str, Any]:
+    """The row of an event that its writer delivers to one target: it is never spread."""
+    row = _row(workspace, type, subject, data, now)
+    connection.execute(insert(connection, events).values(**row, spread_at=now))
+    return row
+
+
+def _row(workspace: str, type: str, subject: str | None, data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    id = f"evt_{new_id()}"
+    return {"workspace": workspace, "id": id, "type": type, "subject": subject, "at": now, "data": dict(data)}

@@ -34,6 +34,7 @@ cases = Table(
     Column("warn_at", Moment),  # when case.due_soon is told
     Column("next_attempt_at", Moment),
     Column("attempts", Integer, nullable=False),
+    Column("misses", Integer, nullable=False),  # attempts in a row that reached nobody
     Column("first_contact_at", Moment),  # the first attempt that reached the person
     Column("paused_at", Moment),
     Column("warned_at", Moment),
@@ -58,6 +59,8 @@ case_responses = Table(
     Column("case", String(ID), primary_key=True),
     Column("response", String(ID), primary_key=True),
     Column("joined_at", Moment, nullable=False),
+    Column("priority", Integer),  # what this response asks for; the case has the most urgent of its responses
+    Column("reason", Text),
     _of("cases", "case"),
     Index("ix_case_responses_response", "workspace", "response"),
 )
@@ -142,11 +145,15 @@ channels = Table(
     Column("role", String(32), nullable=False),  # frontline, manager, team
     Column("scope", Json, nullable=False),  # teams, units, employees, themes it is for
     Column("types", Json, nullable=False),
-    Column("digest", Json),  # None: at once; else {at: "08:00", days: [...]}
-    Column("quiet", Json),  # {from, to, zone}
+    Column("language", String(16), nullable=False),  # of the messages
+    Column("zone", String(64), nullable=False),  # of the times in `digest`, `quiet` and the messages
+    Column("digest", Json),  # None: at once; else {at: ["08:00"], days: ["mon", ...]}
+    Column("quiet", Json),  # {from: "20:00", to: "08:00"}
+    Column("dedupe_minutes", Integer, nullable=False),
     Column("last_digest_at", Moment),
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment),
+    Column("disabled_for", Text),
 )
 
 deliveries = Table(
@@ -157,7 +164,7 @@ deliveries = Table(
     Column("event", String(ID), nullable=False),
     Column("target", String(ID), nullable=False),  # webhooks.id or channels.id
     Column("kind", String(16), nullable=False),  # webhook or channel
-    Column("state", String(16), nullable=False),  # pending, delivered, dead
+    Column("state", String(16), nullable=False),  # pending, delivered, dead, merged
     Column("tries", Integer, nullable=False),
     Column("next_at", Moment, nullable=False),
     Column("leased_until", Moment),
@@ -165,6 +172,9 @@ deliveries = Table(
     Column("created_at", Moment, nullable=False),
     Column("done_at", Moment),
     Column("replay", Integer, nullable=False),  # 0: the first time
+    Column("count", Integer, nullable=False),  # events it tells of: its own and those merged into it
+    Column("merged_into", String(ID)),  # deliveries.id that tells of this one's event
+    Column("reason", Text),  # why it is dead
     _of("events", "event"),
     Unique("workspace", "event", "target", "replay"),
     Index("ix_deliveries_due", "state", "next_at"),
@@ -191,10 +201,14 @@ connectors = Table(
     workspace(),
     Column("id", String(ID), primary_key=True),  # in the address: /v1/inbound/{id}
     Column("kind", String(32), nullable=False),
+    Column("name", String(NAME)),
     Column("secret", Text, nullable=False),
     Column("settings", Json, nullable=False),  # mapping, question ids, source
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment),
+    Column("refused_at", Moment),  # when a payload was last refused,
+    Column("refusal", Text),  # and why; never its words
+    Index("ix_connectors_id", "id"),  # a request to /v1/inbound/{id} names no workspace
 )
 
 jobs = Table(
@@ -248,11 +262,14 @@ keys = Table(
     Column("workspace", String(ID), nullable=False),
     Column("name", String(NAME), nullable=False),
     Column("digest", String(64), nullable=False),  # SHA-256 of the secret half, which is random: nothing to guess
+    Column("old_digest", String(64)),  # of the secret before the last rotation,
+    Column("old_until", Moment),  # which is good until then
     Column("scopes", Json, nullable=False),
+    Column("by", String(NAME), nullable=False),  # who made it
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("revoked_at", Moment),
-    Column("used_at", Moment),
+    Column("used_at", Moment),  # to the minute
     Index("ix_keys_workspace", "workspace"),
 )
 
@@ -266,7 +283,7 @@ audit = Table(
     Column("action", String(64), nullable=False),  # response.read, case.resolve, key.create, ...
     Column("subject", String(NAME)),
     Column("detail", Json, nullable=False),
-    Index("ix_audit_at", "workspace", "at"),
+    Index("ix_audit_at", "workspace", "at", "id"),
 )
 
 idempotency = Table(
@@ -279,6 +296,7 @@ idempotency = Table(
     Column("status", Integer),  # None: still at work
     Column("answer", Json),
     Column("at", Moment, nullable=False),
+    Index("ix_idempotency_at", "at"),
 )
 
 tombstones = Table(
@@ -288,5 +306,6 @@ tombstones = Table(
     Column("digest", String(64), primary_key=True),  # keyed hash of the person's id: proof without the person
     Column("at", Moment, nullable=False),
     Column("by", String(NAME), nullable=False),
+    Column("blocked", Boolean, nullable=False),  # True: what arrives from this person later is refused
     Column("counts", Json, nullable=False),
 )

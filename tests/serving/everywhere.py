@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from loop import START
-from sqlalchemy import JSON, Boolean, Column, Connection, DateTime, Float, Integer, LargeBinary, MetaData, Table
+from sqlalchemy import JSON, Boolean, Column, Connection, Date, DateTime, Float, Integer, LargeBinary, MetaData, Table
 
 from serving.store.columns import Moment
 from serving.store.database import insert
 
-OWNERS = {"response": "responses", "case": "cases", "event": "events", "delivery": "deliveries", "job": "jobs"}
+OWNERS = {
+    **{"response": "responses", "case": "cases", "event": "events", "delivery": "deliveries", "job": "jobs"},
+    "cluster": "clusters",
+}
 """Columns that name a row of another table."""
 
 
@@ -63,6 +66,8 @@ def _plain(column: Column[Any], marker: str) -> Any:
     kind = column.type
     if isinstance(kind, Moment | DateTime):
         return _moment()
+    if isinstance(kind, Date):
+        return _moment().date()
     if isinstance(kind, Boolean):
         return True
     if isinstance(kind, Integer | Float):

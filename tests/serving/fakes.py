@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from nlp.pipeline import Analysis
 from nlp.types import Classification, Justification, Language, Ranking, Response, Sentiment, Versions
 
 VERSIONS = Versions("fake-1", "default-1", "default-1")
@@ -39,3 +40,6 @@ class FakeClassifier:
         if any(response.text == "explode" for response in responses):
             raise ValueError("cannot read explode")
         return [answer(response) for response in responses]
+
+    def analyse(self, responses: Sequence[Response]) -> list[Analysis]:
+        return [Analysis(found) for found in self.classify(responses)]

@@ -51,6 +51,10 @@ def run(
     asyncio.run(body())
 
 
+async def said(batcher: Batcher, asked: Sequence[Response]) -> list[Classification]:
+    return [each.classification for each in await batcher.submit(asked)]
+
+
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         await asyncio.sleep(0.001)
@@ -61,7 +65,7 @@ def test_every_caller_gets_the_answers_to_its_own_texts_in_order() -> None:
 
     async def scenario(batcher: Batcher) -> None:
         asked = [responses(f"caller{number}", 1 + number % 5) for number in range(60)]
-        answered = await asyncio.gather(*(batcher.submit(list(ask)) for ask in asked))
+        answered = await asyncio.gather(*(said(batcher, list(ask)) for ask in asked))
         assert answered == [[answer(response) for response in ask] for ask in asked]
 
     run(scenario, classifier)
@@ -72,7 +76,7 @@ def test_one_caller_alone_does_not_wait_for_others() -> None:
     classifier = FakeClassifier(0, 0)
 
     async def scenario(batcher: Batcher) -> None:
-        assert await batcher.submit(responses("a", 1)) == [answer(responses("a", 1)[0])]
+        assert await said(batcher, responses("a", 1)) == [answer(responses("a", 1)[0])]
 
     run(scenario, classifier)
     assert classifier.batches == [1]
@@ -82,9 +86,9 @@ def test_one_text_does_not_wait_for_a_list_of_many() -> None:
     classifier = Gated()
 
     async def scenario(batcher: Batcher) -> None:
-        bulk = asyncio.create_task(batcher.submit(responses("bulk", 300)))
+        bulk = asyncio.create_task(said(batcher, responses("bulk", 300)))
         await until(lambda: batcher.depth > 0)
-        single = asyncio.create_task(batcher.submit(responses("single", 1)))
+        single = asyncio.create_task(said(batcher, responses("single", 1)))
         await until(lambda: batcher.depth == 301 - SHARE)
         classifier.gate.set()
         await single
@@ -99,10 +103,10 @@ def test_a_text_that_raises_fails_alone() -> None:
     classifier = Gated()
 
     async def scenario(batcher: Batcher) -> None:
-        first = asyncio.create_task(batcher.submit(responses("first", 1)))
+        first = asyncio.create_task(said(batcher, responses("first", 1)))
         await until(lambda: classifier.started == 1)
-        bad = asyncio.create_task(batcher.submit([Response("bad", "explode")]))
-        good = [asyncio.create_task(batcher.submit(responses(f"good{number}", 1))) for number in range(5)]
+        bad = asyncio.create_task(said(batcher, [Response("bad", "explode")]))
+        good = [asyncio.create_task(said(batcher, responses(f"good{number}", 1))) for number in range(5)]
         await until(lambda: batcher.depth == 6)
         classifier.gate.set()
         await first
@@ -146,10 +150,10 @@ def test_a_caller_that_leaves_takes_its_texts_out_of_the_queue() -> None:
     classifier = Gated()
 
     async def scenario(batcher: Batcher) -> None:
-        first = asyncio.create_task(batcher.submit(responses("first", 1)))
+        first = asyncio.create_task(said(batcher, responses("first", 1)))
         await until(lambda: classifier.started == 1)
-        leaving = asyncio.create_task(batcher.submit(responses("leaving", 4)))
-        staying = asyncio.create_task(batcher.submit(responses("staying", 1)))
+        leaving = asyncio.create_task(said(batcher, responses("leaving", 4)))
+        staying = asyncio.create_task(said(batcher, responses("staying", 1)))
         await until(lambda: batcher.depth == 5)
         leaving.cancel()
         await until(lambda: batcher.depth == 1)
@@ -164,9 +168,9 @@ def test_a_caller_that_leaves_while_its_batch_runs_disturbs_nobody() -> None:
     classifier = Gated()
 
     async def scenario(batcher: Batcher) -> None:
-        leaving = asyncio.create_task(batcher.submit(responses("leaving", 3)))
+        leaving = asyncio.create_task(said(batcher, responses("leaving", 3)))
         await until(lambda: classifier.started == 1)
-        staying = asyncio.create_task(batcher.submit(responses("staying", 2)))
+        staying = asyncio.create_task(said(batcher, responses("staying", 2)))
         await until(lambda: batcher.depth == 2)
         leaving.cancel()
         classifier.gate.set()
@@ -180,9 +184,9 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(count: int, size: int) 
     classifier = Gated()
 
     async def scenario(batcher: Batcher) -> None:
-        running = asyncio.create_task(batcher.submit(responses("running", 1)))
+        running = asyncio.create_task(said(batcher, responses("running", 1)))
         await until(lambda: classifier.started == 1)
-        waiting = [asyncio.create_task(batcher.submit(responses(f"c{number}", size))) for number in range(count)]
+        waiting = [asyncio.create_task(said(batcher, responses(f"c{number}", size))) for number in range(count)]
         await until(lambda: batcher.depth == count * size)
         with pytest.raises(Overloaded) as refused:
             await batcher.submit(responses("late", 1))
@@ -214,7 +218,7 @@ def test_closing_finishes_what_was_accepted_and_takes_no_more() -> None:
     classifier = Gated()
 
     async def scenario(batcher: Batcher) -> None:
-        accepted = [asyncio.create_task(batcher.submit(responses(f"c{number}", 3))) for number in range(9)]
+        accepted = [asyncio.create_task(said(batcher, responses(f"c{number}", 3))) for number in range(9)]
         await until(lambda: batcher.depth > 0)
         closing = asyncio.create_task(batcher.close())
         await asyncio.sleep(0)

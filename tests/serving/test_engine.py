@@ -4,10 +4,13 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 
+import numpy as np
 import pytest
 import structlog
 from fakes import FakeClassifier
 
+from nlp.pipeline import Analysis
+from nlp.taxonomy import Taxonomy, Theme
 from nlp.types import Response
 from serving.engine import Engine
 from serving.metrics import Metrics
@@ -93,3 +96,31 @@ def test_what_cannot_be_warmed_is_logged_without_its_message(events: list) -> No
 def test_a_classifier_with_nothing_to_warm_is_served(events: list) -> None:
     run(FakeClassifier(0, 0), _answers)
     assert [event["event"] for event in events] == ["ready"]
+
+
+class SmallEncoder:
+    version = "small-1"
+
+
+class Reading(FakeClassifier):
+    """Gives a vector with every answer, by an encoder that has a name and a frame of its own."""
+
+    encoder = SmallEncoder()
+    taxonomy = Taxonomy("t-9", (Theme("delivery", "Delivery", ""),))
+
+    def analyse(self, responses):
+        return (Analysis(found, None, np.full(4, len(found.text), np.float32)) for found in self.classify(responses))
+
+
+def test_an_analysis_keeps_what_the_classification_rests_on_and_classify_gives_the_same_without_it() -> None:
+    asked = [Response(f"r-{number}", "x" * number) for number in range(70)]
+
+    async def scenario(engine: Engine) -> None:
+        analysed = await engine.analyse(asked)
+        assert [each.classification for each in analysed] == await engine.classify(asked)
+        assert [each.vector[0] for each in analysed if each.vector is not None] == [float(n) for n in range(70)]
+        assert engine.encoder(analysed[0].classification.versions.model) == "small-1"
+        assert engine.encoder("another model") == "another model"
+        assert engine.taxonomy().version == "t-9"
+
+    run(Reading(0, 0), scenario)

@@ -332,7 +332,7 @@ def client(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "bentoml"))
     monkeypatch.setenv("HOLOS_MODELS_DIR", str(registry.folder))
     monkeypatch.setattr(service, "load", load)
-    with TestClient(Holos.to_asgi()) as client:
+    with TestClient(Holos.to_asgi(), client=("127.0.0.1", 50_000)) as client:
         deadline = time.monotonic() + 20
         while client.get("/readyz").status_code != 200:
             assert time.monotonic() < deadline

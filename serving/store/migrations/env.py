@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from serving.store import loop_tables, tables
+from serving.store import issue_tables, loop_tables, tables
 
-assert loop_tables.metadata is tables.metadata, "one description of all tables"
+assert loop_tables.metadata is issue_tables.metadata is tables.metadata, "one description of all tables"
 
 context.configure(
     connection=context.config.attributes["connection"],

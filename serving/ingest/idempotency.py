@@ -1,0 +1,142 @@
+"""`Idempotency-Key`: a request that is sent again is answered as it was the first time, and its work is done once."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from fastapi import Header
+from sqlalchemy import Connection, delete, select, update
+from starlette.responses import JSONResponse
+
+from serving.parts import Parts
+from serving.problems import Code, problem
+from serving.store.database import insert
+from serving.store.loop_tables import idempotency
+
+KEPT = timedelta(hours=24)
+"""How long an answer can be had again."""
+ABANDONED = timedelta(minutes=10)
+"""No request takes longer: one that has no answer by then died with its process, and its key may be used again."""
+REPLAYED = "Idempotent-Replayed"
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="the sender's word for this request; sent again within 24 h it is answered as it was",
+    ),
+]
+
+
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that can be kept."""
+
+    status: int
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request with its key: who sent it where, and a digest of what was sent."""
+
+    workspace: str
+    key: str
+    route: str
+    digest: str
+
+
+def asked(workspace: str, key: str, route: str, *sent: bytes) -> Asked:
+    """Salted with the key, which is the sender's own: equal bodies under two keys look different."""
+    found = hashlib.sha256(f"{workspace}\0{route}\0{key}".encode())
+    for part in sent:
+        found.update(hashlib.sha256(part).digest())
+    return Asked(workspace, key, route, found.hexdigest())
+
+
+async def once(
+    parts: Parts,
+    request: Asked | None,
+    work: Callable[[], Awaitable[Answer]],
+    headers: Callable[[Mapping[str, Any]], Headers] = lambda content: {},
+) -> JSONResponse:
+    """The answer of `work`, or the one kept of it; without a key it is simply done. `headers` follow from the content.
+
+    Raises problems: the key was used for another body, the first request with it is still at work, or its answer was
+    erased.
+    """
+    if request is None:
+        return await asyncio.to_thread(_response, await work(), headers)
+    kept = await asyncio.to_thread(_begin, parts, request)
+    if kept is not None:
+        return await asyncio.to_thread(_response, kept, headers, {REPLAYED: "true"})
+    try:
+        answer = await work()
+    except BaseException:
+        # nothing came of it: the sender may try again under the same key
+        await asyncio.shield(asyncio.to_thread(_release, parts, request))
+        raise
+    await asyncio.to_thread(_finish, parts, request, answer)
+    return await asyncio.to_thread(_response, answer, headers)
+
+
+def _response(
+    answer: Answer, headers: Callable[[Mapping[str, Any]], Headers], more: Headers = MappingProxyType({})
+) -> JSONResponse:
+    """Written in a thread: a thousand answers would hold up everybody else's."""
+    return JSONResponse(dict(answer.content), answer.status, headers={**headers(answer.content), **more})
+
+
+def _begin(parts: Parts, request: Asked) -> Answer | None:
+    now = parts.clock()
+    with parts.database.write() as connection:
+        connection.execute(delete(idempotency).where(idempotency.c.at < now - KEPT))
+        row = {"workspace": request.workspace, "key": request.key, "route": request.route, "at": now}
+        statement = insert(connection, idempotency).values(**row, digest=request.digest)
+        # PostgreSQL's driver does not say how many rows an INSERT made
+        if connection.execute(statement.on_conflict_do_nothing().returning(idempotency.c.key)).first():
+            return None
+        return _stored(connection, request, now)
+
+
+def _stored(connection: Connection, request: Asked, now: datetime) -> Answer | None:
+    found = connection.execute(select(idempotency).where(*_mine(request)).with_for_update()).mappings().one()
+    if found["digest"] != request.digest:
+        raise problem(Code.KEY_REUSED, "this Idempotency-Key was used for another request; take a new one")
+    if found["status"] is not None and found["status"] >= HTTPStatus.BAD_REQUEST:
+        # erasure leaves a problem where the answer told of the person
+        raise problem(Code(found["answer"]["code"]), found["answer"]["detail"])
+    if found["status"] is not None:
+        return Answer(found["status"], found["answer"])
+    if found["at"] > now - ABANDONED:
+        raise problem(Code.IN_PROGRESS, "the first request with this Idempotency-Key is still at work; try again later")
+    connection.execute(update(idempotency).where(*_mine(request)).values(at=now))
+    return None
+
+
+def _finish(parts: Parts, request: Asked, answer: Answer) -> None:
+    with parts.database.write() as connection:
+        connection.execute(
+            update(idempotency).where(*_mine(request)).values(status=answer.status, answer=dict(answer.content))
+        )
+
+
+def _release(parts: Parts, request: Asked) -> None:
+    with parts.database.write() as connection:
+        connection.execute(delete(idempotency).where(*_mine(request)))
+
+
+def _mine(request: Asked) -> tuple[Any, ...]:
+    of = idempotency.c
+    return (of.workspace == request.workspace, of.key == request.key, of.route == request.route)

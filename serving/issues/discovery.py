@@ -1,0 +1,197 @@
+"""Looks for issues among what has come in: every night among the whole window, every hour among what belongs to none."""
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from nlp.cluster import cluster
+from nlp.spread import Spread, unit
+from serving.issues import spreads, turns
+from serving.issues.births import born
+from serving.issues.describe import Placed, described, tightness
+from serving.issues.identity import Placement, identify
+from serving.issues.known import MERGED, Book, edits, load_book, over
+from serving.issues.window import Window, decoded, load_window, newest_encoder
+from serving.issues.writing import Found, write
+from serving.parts import Parts
+from serving.store.database import new_id
+from serving.store.issue_tables import cluster_members
+from serving.store.tables import responses, vectors, workspaces
+
+SMALLEST = 5
+"""Answers that make an issue: fewer say the same by chance in any few hundred."""
+FEWEST = 20
+"""Answers that say something below which nothing can be called recurring."""
+STRONGEST = 20
+"""Members by which an issue without an answer in the window is recognised when it returns."""
+TRIES = 3
+"""People may change issues while a run is at work; what they did stands, and the run is done again."""
+
+WORKER = new_id()
+"""This process, in leases."""
+
+
+class _Overtaken(Exception):  # noqa: N818 - it is a state, not a fault
+    """People changed issues, or the turn went to somebody else, while the run was at work."""
+
+
+def run_once(parts: Parts) -> int:
+    """Does what is due in every workspace; answers in how many something was done."""
+    with parts.database.read() as connection:
+        now = parts.clock()
+        names = connection.execute(select(workspaces.c.id).order_by(workspaces.c.id)).scalars().all()
+        waiting = [name for name in names if turns.due(connection, name, now)]
+    return sum(_turn(parts, workspace) for workspace in waiting)
+
+
+def _turn(parts: Parts, workspace: str) -> int:
+    worker = f"{WORKER}-{threading.get_ident() % 1_000_000}"
+    with parts.database.write() as connection:
+        kind = turns.claim(connection, workspace, worker, parts.clock())
+    if kind is None:
+        return 0
+    try:
+        for _ in range(TRIES):
+            try:
+                return _run(parts, workspace, worker, kind)
+            except _Overtaken:
+                continue
+        return 0
+    finally:
+        with parts.database.write() as connection:
+            turns.give_up(connection, workspace, worker)
+
+
+def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> int:
+    now = parts.clock()
+    with parts.database.read() as connection:
+        encoder = newest_encoder(connection, workspace)
+        window = load_window(connection, workspace, encoder or "", now)
+        book = load_book(connection, workspace, now)
+        language = _language(connection, workspace)
+        lost = _lost_vectors(connection, workspace, window, book) if kind == "full" else {}
+        kept = spreads.kept(connection, workspace, window.encoder)
+    spread: spreads.Kept | None = None
+    if kind == "births":
+        found = born(window, book, kept, language, now, SMALLEST)
+    else:
+        found, spread = look(window, book, lost, language, now) if window.speaking >= FEWEST else (None, None)
+    with parts.database.write() as connection:
+        if not turns.held(connection, workspace, worker) or edits(connection, workspace) != book.edits:
+            raise _Overtaken
+        if found is not None:
+            write(connection, workspace, book, found, now)
+            if spread is not None:
+                spreads.keep(connection, workspace, window.encoder, spread, len(window.uids), now)
+            elif found.columns:
+                spreads.changed(connection, workspace, now)
+        turns.finish(connection, workspace, kind, len(window.uids), now)
+    return 1
+
+
+def look(
+    window: Window, book: Book, lost: Mapping[str, tuple[np.ndarray, list[str]]], language: str | None, now: datetime
+) -> tuple[Found, spreads.Kept]:
+    """A full run: groups, who they are, what is told of them. `lost`: vectors of issues without an answer in the window
+    and the languages of these."""
+    found = cluster(window.vectors, window.texts, window.languages, smallest=SMALLEST)
+    points = found.spread.apply(window.vectors, window.languages)
+    centroids = {id: _centroid(found.spread, *each) for id, each in lost.items()}
+    gone = frozenset(id for id, issue in book.issues.items() if over(issue, now))
+    issues = identify(book, False, window.uids, found.labels, points, centroids, gone)
+    parts = identify(book, True, window.uids, _within(found.parts, issues), points, centroids, gone)
+    placed = Placed(window, points, found.strength)
+    groups, subgroups = issues.rows(), parts.rows()
+    columns = {**described(placed, groups, now, language), **described(placed, subgroups, now, language)}
+    columns |= _tracked(placed, book, issues)
+    strengths = _strengths(issues, window, found.strength) | _strengths(parts, window, found.strength)
+    parents = {id: issues.shown[rows[0]] for id, rows in subgroups.items()}
+    result = Found(
+        window.uids,
+        strengths,
+        columns,
+        parents,
+        {**issues.states, **parts.states},
+        (*issues.lineage, *parts.lineage),
+    )
+    return result, spreads.Kept(found.spread, tightness(points, list(groups.values())))
+
+
+def _within(parts: np.ndarray, issues: Placement) -> np.ndarray:
+    """The labels of sub-issues without the rows that are in another issue than most of their sub-issue."""
+    parts = parts.copy()
+    for part in range(int(parts.max()) + 1 if len(parts) else 0):
+        rows = np.flatnonzero(parts == part)
+        shown = [issues.shown[row] for row in rows]
+        most = max(sorted({id for id in shown if id is not None}), key=shown.count, default=None)
+        parts[rows] = [part if id is not None and id == most else -1 for id in shown]
+    return _renumbered(parts)
+
+
+def _renumbered(labels: np.ndarray) -> np.ndarray:
+    """Groups numbered without gaps; what has become too small for a group is in none."""
+    sizes = np.bincount(labels[labels >= 0], minlength=1)
+    kept = np.flatnonzero(sizes >= SMALLEST)
+    number = np.full(len(sizes) + 1, -1)
+    number[kept] = np.arange(len(kept))
+    return number[labels]
+
+
+def _strengths(placement: Placement, window: Window, strength: np.ndarray) -> dict[tuple[str, str], float]:
+    """Memberships in the issues that track answers and, where these were merged, in those that show them."""
+    found = {}
+    for row, (own, shown) in enumerate(zip(placement.own, placement.shown, strict=True)):
+        for id in {own, shown} - {None}:
+            found[window.uids[row], id] = round(max(float(strength[row]), 0.01), 4)
+    return found
+
+
+def _tracked(placed: Placed, book: Book, issues: Placement) -> dict[str, dict[str, Any]]:
+    """New centroids of issues that were merged into others: new answers are still placed by them."""
+    out = {}
+    for id in sorted({own for own in issues.own if own in book.issues and book.issues[own].state == MERGED}):
+        rows = np.flatnonzero(np.array(issues.own, object) == id)
+        centroid = unit(placed.points[rows].sum(axis=0, keepdims=True))[0]
+        size = {"size": len(rows), "encoder": placed.window.encoder, "quotes": []}
+        out[id] = {**size, "centroid": centroid.astype("<f4").tobytes()}
+    return out
+
+
+def _lost_vectors(
+    connection: Connection, workspace: str, window: Window, book: Book
+) -> dict[str, tuple[np.ndarray, list[str]]]:
+    """Vectors and languages of the strongest members of issues that have none in the window."""
+    out = {}
+    for id, issue in book.issues.items():
+        if issue.members or issue.state == MERGED:
+            continue
+        asked = _strongest(workspace, id, window.encoder)
+        rows = connection.execute(asked).all()
+        if rows:
+            out[id] = decoded([row.data for row in rows]), [row.language or "und" for row in rows]
+    return out
+
+
+def _strongest(workspace: str, id: str, encoder: str):
+    of = cluster_members.c
+    joined = cluster_members.join(
+        vectors, (vectors.c.workspace == of.workspace) & (vectors.c.response == of.response)
+    ).join(responses, (responses.c.workspace == of.workspace) & (responses.c.uid == of.response))
+    mine = (of.workspace == workspace, of.cluster == id, vectors.c.encoder == encoder, vectors.c.part == 0)
+    asked = select(vectors.c.data, responses.c.language).select_from(joined).where(*mine)
+    return asked.order_by(of.strength.desc(), of.response).limit(STRONGEST)
+
+
+def _centroid(spread: Spread, found: np.ndarray, languages: list[str]) -> np.ndarray:
+    return unit(spread.apply(found, languages).mean(axis=0, keepdims=True))[0]
+
+
+def _language(connection: Connection, workspace: str) -> str | None:
+    """The language of the workspace, in which its issues are named; None: each in that of most of its answers."""
+    asked = select(workspaces.c.settings).where(workspaces.c.id == workspace)
+    settings = connection.execute(asked).scalar_one_or_none() or {}
+    return settings.get("language")

@@ -1,0 +1,171 @@
+"""Which found group is which known issue, with what people decided standing over what the vectors say."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nlp.match import PART, Known, Lineage, match
+from nlp.spread import unit
+from serving.issues.known import ACTIVE, DISMISSED, ENDED, MERGED, PERSON, Book, Issue
+from serving.store.database import new_id
+
+_REST = ""
+"""The side of a divided group on which everything stands that people hold apart from nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that became of an issue; as `nlp.match.Lineage`, and `return`: one that had ended is there again."""
+
+    kind: str
+    before: str | None
+    after: str | None
+    shared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What n answers belong to.
+
+    `own` is the issue that tracks an answer, None for none; `shown` is the one that people see it in: the same, or what
+    that was merged into. `states` has every issue that is new, or whose state changed.
+    """
+
+    own: tuple[str | None, ...]
+    shown: tuple[str | None, ...]
+    states: Mapping[str, str]
+    born: frozenset[str]
+    lineage: tuple[Line, ...]
+
+    def rows(self) -> dict[str, np.ndarray]:
+        """The rows that are shown in each issue, int64; issues in the order of their ids."""
+        found: dict[str, list[int]] = {}
+        for row, id in enumerate(self.shown):
+            if id is not None:
+                found.setdefault(id, []).append(row)
+        return {id: np.array(found[id], np.int64) for id in sorted(found)}
+
+
+def identify(
+    book: Book,
+    part: bool,
+    uids: Sequence[str],
+    labels: np.ndarray,
+    points: np.ndarray,
+    lost: Mapping[str, np.ndarray],
+    over: frozenset[str] = frozenset(),
+) -> Placement:
+    """Places answers found in groups `labels` int (n,) into issues, or with `part` into sub-issues.
+
+    points float32 (n, m), unit rows; `lost`: centroids, as this run spreads vectors, of issues without an answer in the
+    window; `over`: those of whom the last answer is older than the window.
+    """
+    own = book.own()
+    known = {id: issue for id, issue in sorted(book.issues.items()) if (issue.parent is not None) == part}
+    seen = set(uids)
+    members = {id: own[id] & seen for id in known}
+    labels = divided(book, members, uids, labels, points)
+    before = [Known(id, members[id], None if members[id] else lost.get(id)) for id in known]
+    matching = match(before, _groups(uids, labels, points))
+    placed = [matching.ids[label] if label >= 0 else None for label in labels]
+    _restore(placed, known, members, set(matching.ids), uids)
+    states, lineage = _became(book, known, members, matching.ids, matching.lineage, over, placed)
+    born = frozenset(matching.ids) - set(known)
+    shown = tuple(None if id is None else book.root(id) for id in placed)
+    return Placement(tuple(placed), shown, states, born, lineage)
+
+
+def divided(
+    book: Book, members: Mapping[str, frozenset[str]], uids: Sequence[str], labels: np.ndarray, points: np.ndarray
+) -> np.ndarray:
+    """The labels with every group parted that runs together what people work on, or have split, with something else."""
+    labels = np.array(labels, np.int64)
+    owner = {uid: id for id, own in members.items() for uid in own}
+    totals = Counter(book.root(id) for id in owner.values())
+    for group in range(int(labels.max()) + 1 if len(labels) else 0):
+        rows = np.flatnonzero(labels == group)
+        roots = [book.root(owner[uids[row]]) if uids[row] in owner else None for row in rows]
+        sides = _sides(book, Counter(root for root in roots if root is not None), totals)
+        if len(set(sides.values())) > 1:
+            labels[rows] = _parted([sides.get(root) for root in roots], points[rows], group, int(labels.max()) + 1)
+    return labels
+
+
+def _sides(book: Book, counts: Mapping[str, int], totals: Mapping[str, int]) -> dict[str, str]:
+    """The side of each issue that has a good part of its answers in the group."""
+    here = [root for root, count in sorted(counts.items()) if count >= PART * totals[root]]
+    touched = {book.root(issue.id) for issue in book.issues.values() if issue.touched}
+    alone = {root for root in here if root in touched or any(book.split(root, other) for other in here)}
+    return {root: root if root in alone else _REST for root in here}
+
+
+def _parted(sides: Sequence[str | None], points: np.ndarray, first: int, free: int) -> np.ndarray:
+    """A label for each row: that of its side, for rows without one that of the side whose centre is nearest."""
+    names = sorted({side for side in sides if side is not None})
+    number = {name: place for place, name in enumerate(names)}
+    side = np.array([-1 if name is None else number[name] for name in sides])
+    centres = unit(np.stack([points[side == place].sum(axis=0) for place in range(len(names))]))
+    side = np.where(side < 0, (points @ centres.T).argmax(axis=1), side)
+    return np.array([first, *range(free, free + len(names) - 1)])[side]
+
+
+def _groups(uids: Sequence[str], labels: np.ndarray, points: np.ndarray) -> list[Known]:
+    groups = []
+    for label in range(int(labels.max()) + 1 if len(labels) else 0):
+        rows = np.flatnonzero(labels == label)
+        centroid = unit(points[rows].sum(axis=0, keepdims=True))[0]
+        groups.append(Known(new_id(), frozenset(uids[row] for row in rows), centroid))
+    return groups
+
+
+def _restore(
+    placed: list[str | None],
+    known: Mapping[str, Issue],
+    members: Mapping[str, frozenset[str]],
+    found: set[str],
+    uids: Sequence[str],
+) -> None:
+    """Puts back what people put into an issue, and all of an issue that people work on and the run did not find."""
+    place = {uid: row for row, uid in enumerate(uids)}
+    for id, issue in known.items():
+        if issue.state == ENDED:
+            continue
+        kept = issue.touched and issue.state != MERGED and id not in found
+        for uid in members[id]:
+            if kept or issue.members[uid].by == PERSON:
+                placed[place[uid]] = id
+
+
+def _became(
+    book: Book,
+    known: Mapping[str, Issue],
+    members: Mapping[str, frozenset[str]],
+    ids: Sequence[str],
+    told: Iterable[Lineage],
+    over: frozenset[str],
+    placed: Sequence[str | None],
+) -> tuple[dict[str, str], tuple[Line, ...]]:
+    """States that change, and the lineage; nothing is told of what people made one issue."""
+    there = {id for id in placed if id is not None}
+    states = {id: ACTIVE for id in ids if id not in known}
+    lines = []
+    for line in told:
+        before = known.get(line.before) if line.before else None
+        ends = line.before not in ids and line.kind in ("merge", "death")
+        if line.before and line.after and book.root(line.before) == book.root(line.after):
+            continue
+        if ends and before is not None:
+            gone = before.state in (ACTIVE, DISMISSED) and (bool(members[before.id]) or before.id in over)
+            if not gone or before.id in there:
+                continue
+            states[before.id] = ENDED
+        if line.kind == "split" and line.after in states and before is not None and before.state == DISMISSED:
+            states[line.after] = DISMISSED  # a piece of what people do not want to see
+        lines.append(Line(line.kind, line.before, line.after, line.shared))
+    for id in ids:
+        if id in known and known[id].state == ENDED:
+            states[id] = ACTIVE
+            lines.append(Line("return", None, id))
+    return states, tuple(lines)

@@ -1,0 +1,93 @@
+"""Whose turn it is to look for issues: one process for a workspace at a time, each night in full, each hour for births."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import Connection, RowMapping, exists, select, update
+
+from serving.store.database import insert
+from serving.store.issue_tables import discoveries
+from serving.store.tables import responses
+
+FULL_EVERY = timedelta(hours=24)
+BIRTHS_EVERY = timedelta(hours=1)
+LEASE = timedelta(minutes=30)
+"""A run over a hundred thousand answers takes minutes; a process silent for so long is taken for dead."""
+
+Kind = Literal["full", "births"]
+
+
+def due(connection: Connection, workspace: str, now: datetime) -> Kind | None:
+    """What there is to do; nothing where another process is at it, or nothing has come in since the last time."""
+    row = _row(connection, workspace)
+    if row is None:
+        return "full" if _arrived(connection, workspace, None) else None
+    if row["leased_until"] is not None and row["leased_until"] > now:
+        return None
+    if row["full_at"] is None:
+        return "full"
+    if now - row["full_at"] >= FULL_EVERY and _arrived(connection, workspace, row["full_at"]):
+        return "full"
+    last = max(row["full_at"], row["births_at"] or row["full_at"])
+    return "births" if now - last >= BIRTHS_EVERY and _arrived(connection, workspace, last) else None
+
+
+def claim(connection: Connection, workspace: str, worker: str, now: datetime) -> Kind | None:
+    """The same, and nobody else gets it until it is finished or the lease runs out."""
+    hold(connection, workspace)
+    kind = due(connection, workspace, now)
+    if kind is not None:
+        _set(connection, workspace, leased_until=now + LEASE, leased_by=worker)
+    return kind
+
+
+def hold(connection: Connection, workspace: str) -> None:
+    """Until the transaction ends, nobody else writes what a run found or what people decide about issues."""
+    new = insert(connection, discoveries).values(workspace=workspace)
+    connection.execute(new.on_conflict_do_nothing())
+    connection.execute(select(discoveries.c.workspace).where(discoveries.c.workspace == workspace).with_for_update())
+
+
+def held(connection: Connection, workspace: str, worker: str) -> bool:
+    """Whether the turn is still this worker's; also holds it."""
+    hold(connection, workspace)
+    row = _row(connection, workspace)
+    return row is not None and row["leased_by"] == worker
+
+
+def finish(connection: Connection, workspace: str, kind: Kind, rows: int, started: datetime) -> None:
+    """Ends a turn. What came in while it lasted has not been read: the next one counts from the start of this one."""
+    done = {"full_at": started, "rows": rows} if kind == "full" else {"births_at": started}
+    _set(connection, workspace, leased_until=None, leased_by=None, **done)
+
+
+def give_up(connection: Connection, workspace: str, worker: str) -> None:
+    """Lets go of a turn that came to nothing; it is due again."""
+    mine = (discoveries.c.workspace == workspace, discoveries.c.leased_by == worker)
+    connection.execute(update(discoveries).where(*mine).values(leased_until=None, leased_by=None))
+
+
+def ask(connection: Connection, workspace: str) -> None:
+    """Has all issues looked for again soon: people changed which there are."""
+    _set(connection, workspace, full_at=None)
+
+
+def last_full(connection: Connection, workspace: str) -> datetime | None:
+    row = _row(connection, workspace)
+    return None if row is None else row["full_at"]
+
+
+def _row(connection: Connection, workspace: str) -> RowMapping | None:
+    asked = select(discoveries).where(discoveries.c.workspace == workspace)
+    return connection.execute(asked).mappings().one_or_none()
+
+
+def _set(connection: Connection, workspace: str, **values: object) -> None:
+    connection.execute(update(discoveries).where(discoveries.c.workspace == workspace).values(**values))
+
+
+def _arrived(connection: Connection, workspace: str, since: datetime | None) -> bool:
+    found = exists().where(responses.c.workspace == workspace)
+    if since is not None:
+        found = found.where(responses.c.received_at >= since)
+    return bool(connection.execute(select(found)).scalar_one())

@@ -1,0 +1,173 @@
+"""How well and how fast issues are found in sets whose groups are known, beside BERTopic where it is installed.
+
+    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set banking77 [--rows 3000] [--seed 0] [--bertopic]
+    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set parallel | refit | growth
+
+All sides read the same encoder; its time is left out. Every row counts: one in no cluster is a cluster of its own.
+"""
+
+import argparse
+import gzip
+import json
+import resource
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from nlp.cluster import Clustering, cluster
+from nlp.label import name_clusters
+from nlp.match import Known, match
+from serving.clustering import open_vectors
+from serving.settings import Settings, load_settings
+
+FILES = {"banking77": "banking77_en", "clinc150": "clinc150_en", "airline": "us_airline_tweets_en"}
+PARALLEL = ("dimabsa_restaurant_uk", "dimabsa_restaurant_ru")
+GROWTH = (3_000, 10_000, 30_000, 50_000, 100_000)
+MIB = 1024
+
+
+def read(datasets: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of a set."""
+    with gzip.open(datasets / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def grouped(datasets: Path, name: str, rows: int, seed: int) -> tuple[list[str], list[str]]:
+    """Texts and their groups; of the airline set the complaints with a reason."""
+    found = [row for row in read(datasets, FILES[name]) if row.get("themes")]
+    if name == "airline":
+        found = [row for row in found if row.get("sentiment") == "negative"]
+    if rows and rows < len(found):
+        chosen = np.sort(np.random.default_rng(seed).choice(len(found), rows, replace=False))
+        found = [found[place] for place in chosen]
+    return [row["text"] for row in found], [row["themes"][0] for row in found]
+
+
+def score(gold: Sequence[Any], labels: Sequence[int]) -> dict[str, float]:
+    """Agreement over all rows, each row in no cluster being one by itself."""
+    alone = [label if label >= 0 else -1 - row for row, label in enumerate(labels)]
+    return {
+        "ari": round(float(adjusted_rand_score(gold, alone)), 3),
+        "nmi": round(float(normalized_mutual_info_score(gold, alone)), 3),
+        "share": round(float(np.mean(np.asarray(labels) >= 0)), 3),
+        "clusters": int(np.max(labels)) + 1,
+    }
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What a piece of work gives, and its seconds."""
+    start = perf_counter()
+    return work(), round(perf_counter() - start, 1)
+
+
+def ours(texts: Sequence[str], vectors: np.ndarray, languages: Sequence[str]) -> Clustering:
+    """Clusters with their names: what BERTopic gives as well."""
+    found = cluster(vectors, texts, languages)
+    name_clusters(texts, languages, found.labels, found.strength)
+    return found
+
+
+def bertopic(texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
+    """Labels of BERTopic with its defaults on the same vectors."""
+    from bertopic import BERTopic
+
+    return np.array(BERTopic(embedding_model=None).fit_transform(list(texts), vectors)[0])
+
+
+def agreement(settings: Settings, datasets: Path, name: str, rows: int, seed: int, both: bool) -> None:
+    """One set with known groups."""
+    texts, gold = grouped(datasets, name, rows, seed)
+    vectors = open_vectors(settings).vectors(texts)
+    found, seconds = timed(lambda: ours(texts, vectors, ["en"] * len(texts)))
+    print(f"{name} {len(texts)} rows, ours: {score(gold, found.labels)}, {seconds} s")
+    if both:
+        labels, seconds = timed(lambda: bertopic(texts, vectors))
+        print(f"{name} {len(texts)} rows, BERTopic: {score(gold, labels)}, {seconds} s")
+
+
+def parallel(settings: Settings, datasets: Path) -> None:
+    """The same sentences in two languages: how many pairs share a cluster."""
+    first, second = (read(datasets, name) for name in PARALLEL)
+    place = {row["id"].replace("-ru-", "-uk-"): number for number, row in enumerate(second)}
+    texts = [row["text"] for row in [*first, *second]]
+    vectors = open_vectors(settings).vectors(texts)
+    found = cluster(vectors, texts, ["uk"] * len(first) + ["ru"] * len(second))
+    pairs = [(n, len(first) + place[row["id"]]) for n, row in enumerate(first) if row["id"] in place]
+    both = [(found.labels[n], found.labels[m]) for n, m in pairs if found.labels[n] >= 0 and found.labels[m] >= 0]
+    same = sum(one == other for one, other in both)
+    print(f"parallel: {same} of {len(both)} pairs clustered ({len(pairs)} in all) share one of {len(found.centroids)}")
+
+
+def refit(settings: Settings, datasets: Path, name: str, seed: int) -> None:
+    """A run, then one with a tenth more answers: how many clusters keep their ids."""
+    texts, _ = grouped(datasets, name, 3_300, seed)
+    vectors = open_vectors(settings).vectors(texts)
+    first = np.sort(np.random.default_rng(seed).permutation(len(texts))[:3_000])
+    old = cluster(vectors[first], [texts[row] for row in first])
+    new = cluster(vectors, texts)
+    olds = [Known(f"o{n}", frozenset(first[old.labels == n].tolist())) for n in range(len(old.centroids))]
+    news = [Known(f"n{n}", frozenset(np.flatnonzero(new.labels == n).tolist())) for n in range(len(new.centroids))]
+    ids = set(match(olds, news).ids)
+    kept = sum(each.id in ids for each in olds)
+    stable = [each for each in olds if unchanged(each, news)]
+    held = sum(each.id in ids for each in stable)
+    print(f"refit {name}: {kept} of {len(olds)} ids kept; of {len(stable)} unchanged clusters {held}")
+
+
+def unchanged(old: Known, news: Sequence[Known]) -> bool:
+    """Whether most rows of a cluster are still together and make up most of the old rows they are with."""
+    return max((len(old.members & new.members) for new in news), default=0) > len(old.members) / 2
+
+
+def growth(settings: Settings, datasets: Path, both: bool) -> None:
+    """Seconds and memory at growing numbers of rows, copies told apart by a slight turn of their vectors."""
+    texts = [row["text"] for name in FILES.values() for row in read(datasets, name)]
+    vectors = open_vectors(settings).vectors(texts)
+    random = np.random.default_rng(0)
+    for rows in GROWTH:
+        chosen = np.resize(random.permutation(len(texts)), rows)
+        turned = vectors[chosen] + random.normal(scale=0.005, size=(rows, vectors.shape[1])).astype(np.float32)
+        said = [f"{texts[row]} {letters(number)}" for number, row in enumerate(chosen)]
+        _, seconds = timed(lambda said=said, turned=turned: ours(said, turned, ["en"] * len(said)))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
+        print(f"growth {rows} rows, ours: {seconds} s, peak {peak:.0f} MiB")
+        if both:
+            _, seconds = timed(lambda said=said, turned=turned: bertopic(said, turned))
+            print(f"growth {rows} rows, BERTopic: {seconds} s")
+
+
+def letters(number: int) -> str:
+    """A word for a number: copies of a text are to count as texts of their own here."""
+    return "".join(chr(ord("a") + number // 26**place % 26) for place in range(4))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", choices=[*FILES, "parallel", "refit", "growth"], required=True)
+    parser.add_argument("--rows", type=int, default=3_000, help="0: all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bertopic", action="store_true")
+    given = parser.parse_args()
+    settings = load_settings()
+    if settings.datasets is None:
+        parser.error("set HOLOS_DATASETS to the folder of the data sets")
+    if given.bertopic and find_spec("bertopic") is None:
+        parser.error("BERTopic is not installed: pip install bertopic")
+    if given.set == "parallel":
+        parallel(settings, settings.datasets)
+    elif given.set == "refit":
+        for name in FILES:
+            refit(settings, settings.datasets, name, given.seed)
+    elif given.set == "growth":
+        growth(settings, settings.datasets, given.bertopic)
+    else:
+        agreement(settings, settings.datasets, given.set, given.rows, given.seed, given.bertopic)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""A workspace's answers lived through again: what would have been told, and when."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from nlp.births import births
+from nlp.cluster import PLACED, cluster
+from nlp.emerging import Finding, Sensitivity, findings
+from nlp.spread import Spread
+from serving.issues.alarms import Told, subject_of, window_rows, worth_telling
+from serving.issues.series import CLUSTER, DAYS, NEWBORN, Columns, Key, tally, theme_marks
+from tests.benchmarks.emerging_data import COMPLAINING, Answers
+
+UTC_ZONE = ZoneInfo("UTC")
+SMALLEST = 5
+
+
+@dataclass(eq=False)
+class Issues:
+    """A stand-in for the online clustering: known issues, new answers placed in them, births out of what is left."""
+
+    spread: Spread
+    centroids: np.ndarray
+    near: list[float]
+    names: list[str]
+    first_born: int = 0
+    """Those from this number on came up since the clustering,"""
+    born: list[datetime] = field(default_factory=list)
+    """at these times."""
+
+    @classmethod
+    def of(cls, history: Answers) -> "Issues":
+        """The clustering of the complaints so far."""
+        said = history.take(np.flatnonzero(history.complaints))
+        found = cluster(said.vectors, said.texts, list(said.language), smallest=SMALLEST)
+        centres = found.part_centroids if len(found.part_centroids) else found.centroids
+        whole = [issue for issue in range(len(found.centroids)) if issue not in set(found.part_of.tolist())]
+        centroids = np.concatenate([centres, found.centroids[whole]]) if len(found.part_centroids) else centres
+        return cls(
+            found.spread, centroids, [PLACED] * len(centroids), [f"c{n}" for n in range(len(centroids))], len(centroids)
+        )
+
+    def copy(self) -> "Issues":
+        return Issues(
+            self.spread, self.centroids.copy(), list(self.near), list(self.names), self.first_born, list(self.born)
+        )
+
+    def place(self, points: np.ndarray) -> np.ndarray:
+        """int (n,): the issue each point is in, -1 for none; what came up stands before what was there."""
+        placed = self._nearest(points, self.first_born, len(self.names))
+        return np.where(placed >= 0, placed, self._nearest(points, 0, self.first_born))
+
+    def young(self, now: datetime) -> frozenset[Key]:
+        names = self.names[self.first_born :]
+        return frozenset(
+            (CLUSTER, name) for name, born in zip(names, self.born, strict=True) if born > now - timedelta(days=NEWBORN)
+        )
+
+    def _nearest(self, points: np.ndarray, first: int, last: int) -> np.ndarray:
+        if first == last:
+            return np.full(len(points), -1)
+        cosine = points @ self.centroids[first:last].T
+        cosine[cosine < np.array(self.near[first:last])] = -1.0
+        best = cosine.argmax(axis=1)
+        return np.where(cosine[np.arange(len(points)), best] > 0, best + first, -1)
+
+    def give_birth(self, points: np.ndarray, age: np.ndarray, placed: np.ndarray, now: datetime) -> int:
+        """New issues where complaints have become dense; how many."""
+        found = births(points, age, placed >= self.first_born, SMALLEST)
+        for each in found:
+            self.centroids = np.concatenate([self.centroids, each.centre[None]])
+            self.near.append(each.near)
+            self.names.append(f"b{len(self.names)}")
+            self.born.append(now)
+        return len(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alarm:
+    """What was told, when, and of which of the stream's answers."""
+
+    at: datetime
+    finding: Finding
+    rows: np.ndarray
+
+    @property
+    def wakes(self) -> bool:
+        return self.finding.direction != "falling"
+
+
+@dataclass(eq=False)
+class Replay:
+    """One workspace whose clock is turned; answers must be in the order of their times."""
+
+    answers: Answers
+    sensitivity: Sensitivity
+    levels: frozenset[str] = frozenset({"theme", CLUSTER})
+    issues: Issues | None = None
+    told: list[Told] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        mentions = [
+            (row, theme, mood in COMPLAINING)
+            for row, themes in enumerate(self.answers.themes)
+            for theme, mood in themes.items()
+        ]
+        self._themes = theme_marks(mentions) if "theme" in self.levels else {}
+        self._unhappy = self.answers.complaints
+        with_issues = self.issues is not None and CLUSTER in self.levels
+        self._points = (
+            self.issues.spread.apply(self.answers.vectors, list(self.answers.language)) if with_issues else None
+        )
+        self._nothing = np.full(len(self.answers.at), None, dtype=object)
+
+    def run(self, moments: Sequence[datetime]) -> list[Alarm]:
+        for now in moments:
+            self.step(now)
+        return self.alarms
+
+    def step(self, now: datetime) -> None:
+        """One evaluation, as the product makes it every hour."""
+        end = np.datetime64(now.replace(tzinfo=None), "s")
+        first, last = np.searchsorted(self.answers.at, [end - np.timedelta64(DAYS, "D"), end], side="right")
+        nothing = self._nothing[first:last]
+        marks = {**_within(self._themes, first, last), **self._clusters(first, last, end, now)}
+        at = self.answers.at[first:last].astype("datetime64[us]")
+        young = self.issues.young(now) if self.issues else frozenset()
+        columns = Columns(at, self._unhappy[first:last], nothing, nothing, nothing, marks, young)
+        counted = tally(columns, now, UTC_ZONE)
+        found = findings(counted.series, counted.totals, counted.weekdays, self.sensitivity)
+        for finding in worth_telling(found, columns, self.told, now, self.sensitivity):
+            self.told.append(Told(*subject_of(finding), finding.direction, finding.observed, finding.days, now))
+            self.alarms.append(Alarm(now, finding, window_rows(finding, columns, now) + first))
+
+    def _clusters(self, first: int, last: int, end: np.datetime64, now: datetime) -> dict[Key, np.ndarray]:
+        if self._points is None:
+            return {}
+        rows = first + np.flatnonzero(self._unhappy[first:last] & (np.abs(self._points[first:last]).sum(axis=1) > 0))
+        points, age = self._points[rows], (end - self.answers.at[rows]) / np.timedelta64(1, "D")
+        placed = self.issues.place(points)
+        if self.issues.give_birth(points, age, placed, now):
+            placed = self.issues.place(points)
+        found = {number: rows[placed == number] - first for number in np.unique(placed[placed >= 0])}
+        return {(CLUSTER, self.issues.names[number]): members for number, members in found.items()}
+
+
+def every(hours: int, start: datetime, end: datetime) -> list[datetime]:
+    """Moments from the start up to and including the end."""
+    count = int((end - start) / timedelta(hours=hours))
+    return [start + timedelta(hours=hours * number) for number in range(count + 1)]
+
+
+def moment(at: np.datetime64) -> datetime:
+    return datetime.fromtimestamp(int(at.astype("datetime64[s]").astype(np.int64)), UTC)
+
+
+def _within(marks: Mapping[Key, np.ndarray], first: int, last: int) -> dict[Key, np.ndarray]:
+    found = {}
+    for key, rows in marks.items():
+        low, high = np.searchsorted(rows, [first, last])
+        if high > low:
+            found[key] = rows[low:high] - first
+    return found
