@@ -41,6 +41,7 @@ class Code(StrEnum):
     WRONG_STATE = "wrong_state"
     KEY_REUSED = "key_reused"
     IN_PROGRESS = "in_progress"
+    GONE = "gone"
     VERSION_CHANGED = "version_changed"
     VERSION_REQUIRED = "version_required"
     RATE_LIMITED = "rate_limited"
@@ -71,6 +72,7 @@ STATUS: Mapping[Code, int] = {
     Code.WRONG_STATE: 409,
     Code.KEY_REUSED: 409,
     Code.IN_PROGRESS: 409,
+    Code.GONE: 410,
     Code.VERSION_CHANGED: 412,
     Code.VERSION_REQUIRED: 428,
     Code.RATE_LIMITED: 429,

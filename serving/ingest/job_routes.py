@@ -41,7 +41,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
     response_model=to.JobOut,
     responses={
         202: {"headers": {"Location": {"description": "the job", "schema": {"type": "string"}}}},
-        **problems(400, 401, 403, 409, 413, 415, 422, 429),
+        **problems(400, 401, 403, 409, 410, 413, 415, 422, 429),
     },
 )
 async def import_responses(

@@ -40,7 +40,7 @@ _BODY: dict[str, Any] = {
     operation_id="take_responses",
     summary="Keep responses: classified, with their cases, rules and alerts",
     response_model=to.TakenList,
-    responses=problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
+    responses=problems(400, 401, 403, 409, 410, 413, 415, 422, 429, 503),
     openapi_extra=_BODY,
 )
 async def take_responses(request: Request, parts: Given, caller: Sender, key: Key = None) -> JSONResponse:

@@ -24,7 +24,7 @@ Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 LISTED = problems(400, 401, 403, 422, 429)
 FOUND = problems(401, 403, 404, 422, 429)
 OF_ONE = problems(400, 401, 403, 404, 422, 429)
-MADE = problems(400, 401, 403, 409, 422, 429)
+MADE = problems(400, 401, 403, 409, 410, 422, 429)
 DONE = problems(400, 401, 403, 404, 409, 422, 429)
 
 
