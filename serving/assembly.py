@@ -1,13 +1,48 @@
 """Puts together what a process stands on: the database brought up to date, the policies, the reader of verbatims."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
 from nlp.artifact import read_rules
+from nlp.pipeline import Analysis
+from nlp.taxonomy import Taxonomy
 from nlp.text import normalise
-from serving.engine import Engine
+from nlp.types import Response
+from serving import shipped
+from serving.batcher import Classifier
 from serving.keys import NewKey, first_key
 from serving.parts import Parts, utc_now
 from serving.settings import Settings
 from serving.store.database import Database
 from serving.store.migrate import migrate
+
+
+class Reader(Protocol):
+    """What reads verbatims: a `serving.engine.Engine`, or a classifier by itself (`Alone`)."""
+
+    async def analyse(self, responses: Sequence[Response]) -> list[Analysis]: ...
+
+    def taxonomy(self) -> Taxonomy: ...
+
+    def encoder(self, model: str) -> str: ...
+
+
+class Alone:
+    """A classifier that one caller has for itself, as a command does: no queue, no exchange."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+
+    async def analyse(self, responses: Sequence[Response]) -> list[Analysis]:
+        return await asyncio.to_thread(lambda: list(self._classifier.analyse(responses)))
+
+    def taxonomy(self) -> Taxonomy:
+        return getattr(self._classifier, "taxonomy", None) or shipped.taxonomy()
+
+    def encoder(self, model: str) -> str:
+        encoder = getattr(self._classifier, "encoder", None)
+        return encoder.version if encoder else model
 
 
 def open_database(settings: Settings) -> Database:
@@ -26,15 +61,15 @@ def first_start(settings: Settings) -> NewKey | None:
         database.close()
 
 
-def assemble(database: Database, settings: Settings, engine: Engine) -> Parts:
+def assemble(database: Database, settings: Settings, reader: Reader) -> Parts:
     """Raises PolicyError for a policy file that is wrong."""
     rules = read_rules(settings.data_dir)
     return Parts(
         database,
         settings,
-        engine.analyse,
+        reader.analyse,
         rules.policy,
         redact=lambda text: rules.redactor.redact(normalise(text)).text,
-        taxonomy=engine.taxonomy,
-        encoder=engine.encoder,
+        taxonomy=reader.taxonomy,
+        encoder=reader.encoder,
     )

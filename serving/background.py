@@ -77,23 +77,18 @@ def outbox(courier: Courier) -> Task:
     return Task("outbox", 0.5, call, courier.woken)
 
 
-def work(parts: Parts) -> None:
-    """The loop as a process of its own, until it is told to stop (SIGINT, SIGTERM)."""
-    asyncio.run(_until_signalled(parts))
+async def run_until_signalled(parts: Parts) -> None:
+    """The loop of a process of its own: works until it is told to stop (SIGINT, SIGTERM)."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run(parts, stop)
 
 
 def backoff(every_seconds: float, failures: int) -> float:
     """Seconds until work is tried again that failed so many times in a row."""
     # 2 ** 10 is beyond the longest in any case
     return min(max(every_seconds, 1.0) * 2 ** min(failures - 1, 10), max(LONGEST_BACKOFF, every_seconds))
-
-
-async def _until_signalled(parts: Parts) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await run(parts, stop)
 
 
 async def _repeat(task: Task, call: Work, parts: Parts, stop: asyncio.Event) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +14,6 @@ from serving.console import FAILED, complain, errors
 from serving.learn import ModelOption
 
 if TYPE_CHECKING:
-    from nlp.pipeline import Analysis
-    from nlp.types import Response
     from serving.batcher import Classifier
     from serving.ingest.imports import Tally
     from serving.mapping import ColumnMapping
@@ -57,7 +55,7 @@ def import_(
         check_input(source)
         columns = load_mapping(mapping) if mapping else ColumnMapping()
         with _database(settings, workspace) as database:
-            tally = _import(_parts(context, settings, database), source, columns, workspace)
+            tally = import_shown(parts_for(context, settings, database), source, columns, workspace)
         typer.echo(", ".join(f"{count} {name}" for name, count in tally.items()))
         if tally.total() and tally.total() == tally["refused"]:
             raise typer.Exit(FAILED)
@@ -84,7 +82,8 @@ def export(
             complain(f"{count} rows written to {out}")
 
 
-def _import(parts: "Parts", source: Path, columns: "ColumnMapping", workspace: str) -> "Tally":
+def import_shown(parts: "Parts", source: Path, columns: "ColumnMapping", workspace: str) -> "Tally":
+    """Imports a file with a progress bar."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress
 
@@ -147,26 +146,10 @@ def _database(settings: "Settings", workspace: str) -> "Iterator[Database]":
         database.close()
 
 
-def _parts(context: typer.Context, settings: "Settings", database: "Database") -> "Parts":
-    from nlp.artifact import read_rules
-    from nlp.text import normalise
-    from serving import shipped
+def parts_for(context: typer.Context, settings: "Settings", database: "Database") -> "Parts":
+    """The parts of a command, with the model that the settings name for itself."""
+    from serving.assembly import Alone, assemble
     from serving.cli import load_classifier
-    from serving.parts import Parts
 
     load: Callable[[Settings], Classifier] = context.obj or load_classifier
-    classifier, rules = load(settings), read_rules(settings.data_dir)
-    encoder = getattr(classifier, "encoder", None)
-
-    async def analyse(responses: Sequence["Response"]) -> list["Analysis"]:
-        return await asyncio.to_thread(lambda: list(classifier.analyse(responses)))
-
-    return Parts(
-        database,
-        settings,
-        analyse,
-        rules.policy,
-        redact=lambda text: rules.redactor.redact(normalise(text)).text,
-        taxonomy=lambda: getattr(classifier, "taxonomy", None) or shipped.taxonomy(),
-        encoder=lambda model: encoder.version if encoder else model,
-    )
+    return assemble(database, settings, Alone(load(settings)))

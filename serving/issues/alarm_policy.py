@@ -80,7 +80,10 @@ def policy_of(connection: Connection, workspace: str, shipped: AlarmPolicy) -> A
     """The shipped policy with what a workspace has set itself."""
     asked = select(workspaces.c.settings).where(workspaces.c.id == workspace)
     settings = connection.execute(asked).scalar_one_or_none() or {}
-    return shipped.overlaid(settings.get(KEY, {}), f"workspace {workspace}: settings: {KEY}")
+    own = dict(settings.get(KEY, {}))
+    if settings.get("language") in LANGUAGES:
+        own.setdefault("language", settings["language"])
+    return shipped.overlaid(own, f"workspace {workspace}: settings: {KEY}")
 
 
 def _sensitivity(node: Node) -> Sensitivity:

@@ -1,4 +1,4 @@
-"""Looks for issues among what has come in: every night among the whole window, every hour among what belongs to none."""
+"""Looks for issues: every night among all answers of the window, every hour among those that belong to none."""
 
 import threading
 from collections.abc import Mapping
@@ -80,15 +80,16 @@ def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> int:
         found = born(window, book, kept, language, now, SMALLEST)
     else:
         found, spread = look(window, book, lost, language, now) if window.speaking >= FEWEST else (None, None)
+    if found is None:
+        return 0  # too little to look at; it stays due
     with parts.database.write() as connection:
         if not turns.held(connection, workspace, worker) or edits(connection, workspace) != book.edits:
             raise _Overtaken
-        if found is not None:
-            write(connection, workspace, book, found, now)
-            if spread is not None:
-                spreads.keep(connection, workspace, window.encoder, spread, len(window.uids), now)
-            elif found.columns:
-                spreads.changed(connection, workspace, now)
+        write(connection, workspace, book, found, now)
+        if spread is not None:
+            spreads.keep(connection, workspace, window.encoder, spread, len(window.uids), now)
+        elif found.columns:
+            spreads.changed(connection, workspace, now)
         turns.finish(connection, workspace, kind, len(window.uids), now)
     return 1
 

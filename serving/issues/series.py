@@ -3,13 +3,13 @@
 Days are 24 hours each, counted back from now: the last one is as full as the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from nlp.emerging import Series
 from serving.insights.frame import UNHAPPY
@@ -79,7 +79,8 @@ def load_columns(connection: Connection, workspace: str, now: datetime) -> Colum
     place = {id: row for row, id in enumerate(uid)}
     marks = {**_theme_marks(connection, workspace, now, place), **_cluster_marks(connection, workspace, now, place)}
     moments = np.array([moment.replace(tzinfo=None) for moment in at], dtype="datetime64[us]")
-    return Columns(moments, unhappy, _objects(touchpoint), _objects(unit), _objects(language), marks)
+    said = _objects(touchpoint), _objects(unit), _objects(language)
+    return Columns(moments, unhappy, *said, marks, _young(connection, workspace, now))
 
 
 def theme_marks(mentions: Sequence[tuple[int, str, bool]]) -> dict[Key, np.ndarray]:
@@ -114,23 +115,27 @@ def rows_of(columns: Columns, kind: str, id: str) -> np.ndarray:
     return columns.marks.get((kind, id), np.zeros(0, dtype=np.int64))
 
 
-def _exposure(kind: str, id: str, columns: Columns, counts) -> np.ndarray | None:
+def _exposure(kind: str, id: str, columns: Columns, counts: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | None:
     return counts(np.flatnonzero(columns.touchpoint == id)) if kind == TOUCHPOINT else None
 
 
-def _recent(workspace: str, now: datetime):
+def _recent(workspace: str, now: datetime) -> ColumnElement[bool]:
     answered = responses.c.answered_at
     return and_(responses.c.workspace == workspace, answered > now - timedelta(days=DAYS), answered <= now)
 
 
-def _theme_marks(connection: Connection, workspace: str, now: datetime, place: Mapping[str, int]):
+def _theme_marks(
+    connection: Connection, workspace: str, now: datetime, place: Mapping[str, int]
+) -> dict[Key, np.ndarray]:
     joined = tags.join(responses, and_(responses.c.workspace == tags.c.workspace, responses.c.uid == tags.c.response))
     asked = select(tags.c.response, tags.c.theme, tags.c.sentiment).select_from(joined)
     found = connection.execute(asked.where(tags.c.workspace == workspace, _recent(workspace, now)))
     return theme_marks([(place[uid], theme, mood in UNHAPPY) for uid, theme, mood in found if uid in place])
 
 
-def _cluster_marks(connection: Connection, workspace: str, now: datetime, place: Mapping[str, int]):
+def _cluster_marks(
+    connection: Connection, workspace: str, now: datetime, place: Mapping[str, int]
+) -> dict[Key, np.ndarray]:
     own, member = clusters.c, cluster_members.c
     joined = cluster_members.join(clusters, and_(own.workspace == member.workspace, own.id == member.cluster))
     joined = joined.join(responses, and_(responses.c.workspace == member.workspace, responses.c.uid == member.response))
@@ -142,6 +147,12 @@ def _cluster_marks(connection: Connection, workspace: str, now: datetime, place:
     for cluster, uid in found:
         rows.setdefault((CLUSTER, cluster), []).append(place[uid])
     return {key: np.array(sorted(members), dtype=np.int64) for key, members in rows.items()}
+
+
+def _young(connection: Connection, workspace: str, now: datetime) -> frozenset[Key]:
+    since = now - timedelta(days=NEWBORN)
+    asked = select(clusters.c.id).where(clusters.c.workspace == workspace, clusters.c.made_at > since)
+    return frozenset((CLUSTER, id) for id in connection.execute(asked).scalars())
 
 
 def _objects(values: Sequence[str | None]) -> np.ndarray:

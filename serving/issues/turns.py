@@ -1,9 +1,9 @@
-"""Whose turn it is to look for issues: one process for a workspace at a time, each night in full, each hour for births."""
+"""Whose turn it is to look for issues: one process for a workspace at a time, in full each night, hourly for births."""
 
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection, RowMapping, exists, select, update
+from sqlalchemy import Connection, RowMapping, exists, func, select, update
 
 from serving.store.database import insert
 from serving.store.issue_tables import discoveries
@@ -11,6 +11,8 @@ from serving.store.tables import responses
 
 FULL_EVERY = timedelta(hours=24)
 BIRTHS_EVERY = timedelta(hours=1)
+GROWN = 0.5
+"""Share of the answers read last by which as many new ones make a full run due at once: after an import, say."""
 LEASE = timedelta(minutes=30)
 """A run over a hundred thousand answers takes minutes; a process silent for so long is taken for dead."""
 
@@ -27,6 +29,8 @@ def due(connection: Connection, workspace: str, now: datetime) -> Kind | None:
     if row["full_at"] is None:
         return "full"
     if now - row["full_at"] >= FULL_EVERY and _arrived(connection, workspace, row["full_at"]):
+        return "full"
+    if _arrived_since(connection, workspace, row["full_at"]) > GROWN * (row["rows"] or 0):
         return "full"
     last = max(row["full_at"], row["births_at"] or row["full_at"])
     return "births" if now - last >= BIRTHS_EVERY and _arrived(connection, workspace, last) else None
@@ -86,8 +90,15 @@ def _set(connection: Connection, workspace: str, **values: object) -> None:
     connection.execute(update(discoveries).where(discoveries.c.workspace == workspace).values(**values))
 
 
+def _arrived_since(connection: Connection, workspace: str, since: datetime) -> int:
+    new = select(func.count()).select_from(responses)
+    return connection.execute(
+        new.where(responses.c.workspace == workspace, responses.c.received_at > since)
+    ).scalar_one()
+
+
 def _arrived(connection: Connection, workspace: str, since: datetime | None) -> bool:
     found = exists().where(responses.c.workspace == workspace)
     if since is not None:
-        found = found.where(responses.c.received_at >= since)
+        found = found.where(responses.c.received_at > since)
     return bool(connection.execute(select(found)).scalar_one())

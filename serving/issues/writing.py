@@ -47,7 +47,7 @@ def write(connection: Connection, workspace: str, book: Book, found: Found, now:
     removed = [
         pair
         for pair, member in before.items()
-        if pair[0] in read and pair not in found.strengths and not _stays(book, pair[1], member)
+        if pair[0] in read and pair not in found.strengths and not _stays(book, found, pair[1], member)
     ]
     _remove(connection, workspace, removed)
     new = [
@@ -97,9 +97,9 @@ def new_issue(workspace: str, id: str, columns: Mapping[str, Any], now: datetime
     return {**nobody, **fixed, **columns, "workspace": workspace, "id": id}
 
 
-def _stays(book: Book, id: str, member: Member) -> bool:
+def _stays(book: Book, found: Found, id: str, member: Member) -> bool:
     """What people put there, and what tells the parts of a merged issue from one another."""
-    return member.by == PERSON or book.issues[id].state == MERGED
+    return member.by == PERSON or (book.issues[id].state == MERGED and id not in found.columns)
 
 
 def _differs(before: Member | None, strength: float) -> bool:

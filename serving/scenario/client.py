@@ -60,5 +60,7 @@ class Api:
 
     def step(self, seen: httpx.Response, do: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         """Does something to a case as it was read; the case after that."""
-        what: dict[str, Any] = {} if body is None else {"json": body}
-        return dict(self.ask("POST", f"{seen.url.path}/{do}", headers={"if-match": seen.headers["etag"]}, **what).json())
+        what: dict[str, Any] = {"headers": {"if-match": seen.headers["etag"]}}
+        if body is not None:
+            what["json"] = body
+        return dict(self.ask("POST", f"{seen.url.path}/{do}", **what).json())

@@ -36,11 +36,11 @@ STORIES = {
 STEPS = {
     "start": "somebody takes it up",
     "attempt reached": "called, and reached",
-    "attempt no_answer": "called, nobody answers; next try {next}",
-    "attempt voicemail": "called, left a message; next try {next}",
+    "attempt no_answer": "called, nobody answers{again}",
+    "attempt voicemail": "called, left a message{again}",
     "attempt refused": "called; the customer wants to be left in peace, and will be",
     "attempt callback_requested": "called; the customer asks for a call at {next}",
-    "wait": "the clock stands still while the customer looks for photographs",
+    "wait": "the customer looks for photographs; the clock stands still",
     "resume": "the photographs are here; the first contact is now due {due}",
     "resolve": "resolved: {cause}{paid}{mood}",
     "reopen": "the customer calls again, and the case is open again",
@@ -82,6 +82,7 @@ class Story:
         paid = outcome.get("compensation")
         moods = {True: ", the customer is satisfied", False: ", the customer is not satisfied", None: ""}
         words = {
+            "again": f"; next try {self.when(case['next_attempt_at'])}" if case["next_attempt_at"] else "",
             "next": self.when(case["next_attempt_at"]),
             "due": self.when(case["due_at"]),
             "cause": outcome.get("root_cause") or "no theme",
