@@ -28,8 +28,10 @@ demo: $(VENV)/.default
 	@echo "The API starts now on http://127.0.0.1:$(PORT); in another terminal try:"
 	@echo "  curl -s http://127.0.0.1:$(PORT)/v1/classify -H 'Content-Type: application/json' \\"
 	@echo "    -d '{\"items\": [{\"text\": \"The courier was late and nobody answers the phone\", \"metric\": \"nps\", \"score\": 2}]}'"
+	@echo "and, with the sample stored, whom to call:"
+	@echo "  curl -s http://127.0.0.1:$(PORT)/v1/cases"
 	@echo "Documentation: README.md, and http://127.0.0.1:$(PORT)/openapi.json for every route. Ctrl-C stops it."
-	$(BIN)/holos serve --port $(PORT)
+	$(BIN)/holos demo --port $(PORT)
 
 test: setup
 	$(BIN)/ruff check .

@@ -123,7 +123,7 @@ def _group(points: np.ndarray, count: np.ndarray, smallest: int, seed: int) -> _
     held = inside(graph, labels)
     labels = np.where(held < STRAY, -1, labels)
     labels = _numbered(labels, count, smallest)
-    labels = _placed(points, labels, count)
+    labels = _numbered(_placed(points, labels, count), count, smallest)
     parts = _parts(graph, labels, count, smallest, seed)
     return _Found(labels, parts, held)
 
