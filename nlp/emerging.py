@@ -52,8 +52,6 @@ class Series:
     id: str
     counts: np.ndarray
     exposure: np.ndarray | None = None
-    tried: int = 1
-    """Places among which it was chosen for being dense: as many as there were chances to be misled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +99,6 @@ def findings(
         if len(totals) - days >= max(sensitivity.history, 2 * days if direction == "falling" else 0)
         for test in _tests(counts, exposure, weekdays, days, direction)
     ]
-    for test in tests:
-        test.p = min(1.0, test.p * series[test.row].tried)
     for test, q in zip(tests, adjusted(np.array([test.p for test in tests])), strict=True):
         test.q = float(q)
     best: dict[tuple[int, str], _Test] = {}
@@ -193,16 +189,18 @@ def _design(weekdays: np.ndarray, before: int) -> np.ndarray:
 def _fit(counts: np.ndarray, design: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (series, features) of penalised Poisson regressions, and their covariance.
 
-    Fitted twice: the first fit shows how far each series' weekdays differ, which sets their pull in the second.
+    Fitted twice: the first fit shows how far a series' weekdays differ and how steep its trend is, which sets their
+    pull in the second.
     """
     features = design.shape[1]
     pull = np.tile([PRIOR_COUNT, TREND_PULL, *[WEEKDAY_PULL] * (features - 2)], (len(counts), 1))
     start = np.zeros((len(counts), features))
     start[:, 0] = np.log((counts.sum(axis=1) + PRIOR_COUNT) / (exposure.sum(axis=1) + 1.0))
     beta, covariance = _newton(counts, design, exposure, start, start, pull)
-    effects = beta[:, 2:] ** 2 + np.einsum("sff->sf", covariance)[:, 2:]
-    # the mean square of the effects, with as much weight on what is usual as on what was seen
-    pull[:, 2:] = (2.0 / (effects.mean(axis=1) + 1.0 / WEEKDAY_PULL))[:, None]
+    squares = beta**2 + np.einsum("sff->sf", covariance)
+    # mean squares of the effects, with as much weight on what is usual as on what was seen
+    pull[:, 1] = 2.0 / (squares[:, 1] + 1.0 / TREND_PULL)
+    pull[:, 2:] = (2.0 / (squares[:, 2:].mean(axis=1) + 1.0 / WEEKDAY_PULL))[:, None]
     return _newton(counts, design, exposure, beta, start, pull)
 
 

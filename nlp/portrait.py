@@ -44,12 +44,27 @@ class Portrait:
     trend: float | None
 
 
-def portrait(members: Sequence[int], answers: Sequence[Answer], now: datetime) -> Portrait:
-    """The facts of the answers whose numbers are given, against all answers; `now` ends the last 28 days."""
-    own = [answers[number] for number in members]
-    inside = set(members)
+@dataclass(frozen=True, slots=True)
+class Everyone:
+    """What a cluster is compared with: all answers' scores, summed and counted, and how many fell in each span."""
+
+    scores: float
+    scored: int
+    late: int
+    early: int
+
+
+def everyone(answers: Sequence[Answer], now: datetime) -> Everyone:
+    """The figures of all answers; `now` ends the last 28 days."""
+    scores = [answer.score for answer in answers if answer.score is not None]
+    late, early = _spans([answer.answered_at for answer in answers if answer.answered_at is not None], now)
+    return Everyone(sum(scores), len(scores), late, early)
+
+
+def portrait(own: Sequence[Answer], all_: Everyone, now: datetime) -> Portrait:
+    """The facts of a cluster's answers, which are among those that `all_` counts."""
     scores = [answer.score for answer in own if answer.score is not None]
-    rest = [a.score for number, a in enumerate(answers) if number not in inside and a.score is not None]
+    rest = all_.scored - len(scores)
     dates = [answer.answered_at for answer in own if answer.answered_at is not None]
     mean = sum(scores) / len(scores) if scores else None
     return Portrait(
@@ -60,10 +75,10 @@ def portrait(members: Sequence[int], answers: Sequence[Answer], now: datetime) -
         touchpoints=shares([answer.touchpoint for answer in own]),
         units=shares([answer.unit for answer in own]),
         mean_score=mean,
-        score_gap=mean - sum(rest) / len(rest) if mean is not None and rest else None,
+        score_gap=mean - (all_.scores - sum(scores)) / rest if mean is not None and rest else None,
         first_seen=min(dates, default=None),
         last_seen=max(dates, default=None),
-        trend=_trend(dates, [a.answered_at for a in answers if a.answered_at is not None], now),
+        trend=_trend(dates, all_, now),
     )
 
 
@@ -78,12 +93,11 @@ def _of_all(values: Sequence[str], total: int) -> dict[str, float]:
     return {value: counts[value] / total for value in sorted(counts, key=lambda value: (-counts[value], value))}
 
 
-def _trend(own: Sequence[datetime], everyone: Sequence[datetime], now: datetime) -> float | None:
+def _trend(own: Sequence[datetime], all_: Everyone, now: datetime) -> float | None:
     late, early = _spans(own, now)
-    all_late, all_early = _spans(everyone, now)
-    if late + early < FEWEST or not early or not all_late:
+    if late + early < FEWEST or not early or not all_.late:
         return None
-    return (late / all_late) / (early / all_early)
+    return (late / all_.late) / (early / all_.early)
 
 
 def _spans(dates: Sequence[datetime], now: datetime) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlp.errors import InputError
-from serving import access_commands, learn, run_commands, store_commands
+from serving import access_commands, cluster_commands, learn, run_commands, store_commands
 from serving.console import FAILED, errors
 from serving.learn import ModelOption
 from serving.rules import commands as rule_commands
@@ -97,6 +97,7 @@ learn.register(app)
 store_commands.register(app)
 rule_commands.register(app)
 access_commands.register(app)
+cluster_commands.register(app)
 run_commands.register(app)
 
 

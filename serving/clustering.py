@@ -18,7 +18,7 @@ from nlp.errors import InputError
 from nlp.issue_vectors import IssueEncoder, piece_weights
 from nlp.label import Name, medoids, name_clusters, quote
 from nlp.match import Known, Matching, match
-from nlp.portrait import Answer, Portrait, portrait
+from nlp.portrait import Answer, Portrait, everyone, portrait
 from nlp.spread import unit
 from nlp.tokens import unigram_tokenizer
 from nlp.types import Classification
@@ -115,12 +115,13 @@ def find_issues(
     chosen = [_medoids(number, found, spread, texts) for number in range(len(names))]
     matching = _identity(rows, found, [texts[rows_[0]] if rows_ else "" for rows_ in chosen], vectors, previous)
     answers = [_answer(row) for row in rows]
+    all_ = everyone(answers, now)
     clusters = [
         _cluster(
             matching.ids[number],
             name,
             [quote(texts[row]) for row in chosen[number]],
-            portrait(np.flatnonzero(found.labels == number).tolist(), answers, now),
+            portrait([answers[row] for row in np.flatnonzero(found.labels == number)], all_, now),
             [_part(part, found) for part in np.flatnonzero(found.part_of == number)],
         )
         for number, name in enumerate(names)

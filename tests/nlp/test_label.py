@@ -7,7 +7,7 @@ import pytest
 
 from nlp.issue_vectors import IssueEncoder, bare, piece_weights
 from nlp.label import QUOTE, medoids, name_clusters, quote
-from nlp.portrait import Answer, portrait
+from nlp.portrait import Answer, everyone, portrait
 from nlp.words import is_stop, name_like, words
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
@@ -100,7 +100,7 @@ def test_a_portrait_compares_members_with_the_rest():
         Answer("pl", "positive", (), 9, old, "shop"),
         Answer("pl", "positive", (), None, NOW, None),
     ]
-    found = portrait([0, 1], answers, NOW)
+    found = portrait(answers[:2], everyone(answers, NOW), NOW)
     assert (found.size, found.mean_score, found.score_gap) == (2, 3, -6)
     assert found.languages == {"pl": 0.5, "uk": 0.5}
     assert found.themes == {"delivery.time": 1.0, "price.level": 0.5}
@@ -113,7 +113,7 @@ def test_a_trend_is_the_share_of_all_answers_over_that_of_the_four_weeks_before(
         return [Answer("en", answered_at=NOW - timedelta(days=days))] * count
 
     answers = [*on(1, 20), *on(40, 10), *on(1, 20), *on(40, 70)]
-    assert portrait(range(30), answers, NOW).trend == pytest.approx((20 / 40) / (10 / 80))
+    assert portrait(answers[:30], everyone(answers, NOW), NOW).trend == pytest.approx((20 / 40) / (10 / 80))
 
 
 @pytest.mark.parametrize(
