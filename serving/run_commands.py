@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nlp.errors import InputError
-from serving.console import complain, errors
+from serving.console import FAILED, complain, errors
 from serving.learn import ModelOption
 
 if TYPE_CHECKING:
@@ -83,11 +83,14 @@ def _fill(context: typer.Context, settings: "Settings") -> None:
 def _play(context: typer.Context, settings: "Settings") -> None:
     from rich.console import Console
 
+    from serving import logs
     from serving.cli import load_classifier
     from serving.scenario.play import play
 
+    logs.configure()
     load = context.obj or load_classifier
-    play(lambda: load(settings), settings, Console().print)
+    if play(lambda: load(settings), settings, Console().print).differences:
+        raise typer.Exit(FAILED)
 
 
 async def _work(settings: "Settings") -> None:

@@ -30,14 +30,14 @@ class Task:
 
 @dataclass(slots=True)
 class Department:
-    """`followed` are the first cases of each plan, whose story is told."""
+    """`followed` are the first cases of each plan, whose story is told; `given` counts cases given out by kind."""
 
     api: Api
     script: Script
     note: Note
     followed: dict[str, str] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
-    _given: Counter[str] = field(default_factory=Counter)
+    given: Counter[str] = field(default_factory=Counter)
 
     def look(self) -> Iterator[tuple[datetime, Task]]:
         """Gives out the cases that are new; what is to be done when."""
@@ -45,8 +45,8 @@ class Department:
         for case in sorted(found, key=lambda case: case["opened_at"]):
             self._seen.add(case["id"])
             kind = str(case["priority"]) if case["contact"] else "no_contact"
-            plan = self.script.plan_of(case["priority"], case["contact"], self._given[kind])
-            self._given[kind] += 1
+            plan = self.script.plan_of(case["priority"], case["contact"], self.given[kind])
+            self.given[kind] += 1
             if case["priority"] == 1 and plan not in self.followed:
                 self.followed[plan] = case["id"]
                 self.note(plan, GIVEN, self.api.get(f"/v1/cases/{case['id']}"))

@@ -26,8 +26,9 @@ from serving.scenario.timeline import RuleSet, Script, Sending, load_script
 from serving.scenario.tools import webhook
 from serving.settings import Settings
 
-UP, DOWN, RULES, SENDS, LOOKS, STEPS, EVENING = range(1, 8)
-"""What comes first at one moment; before all of it, what time brings."""
+DOWN, UP = -2, -1
+RULES, SENDS, LOOKS, STEPS, EVENING = range(1, 6)
+"""What comes first at one moment; what time brings (0) before what people do."""
 SENDERS = {"first": 200, "again": 200, "changed": 200, "forged": 401}
 """The status that each kind of sending is answered with."""
 ENDS_AT = time(18, 30)
@@ -60,6 +61,7 @@ class _Play:
     department: Department
     story: Story
     outcomes: Counter[str] = field(default_factory=Counter)
+    _passed: datetime | None = None
     _agenda: list[tuple[datetime, int, int, Any]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -83,6 +85,9 @@ class _Play:
             _DO[order](self, what)
 
     def passes(self, _: None) -> None:
+        if self._passed == self.clock():
+            return  # several steps are to be taken at this moment
+        self._passed = self.clock()
         self.house.work()
         self.story.hear(self.program.calls)
 
@@ -122,6 +127,10 @@ class _Play:
             self.put(moment, STEPS, task)
             if moment.date() > self.script.start.date():
                 self.put(moment, PASSES)
+        given = self.department.given
+        if self.clock().minute == 0 and given:
+            said = f"{self.outcomes['created']} answers so far, {given.total()} cases, {given['1']} of priority one"
+            self.story.line(said, "cyan")
 
     def steps(self, task: Task) -> None:
         self.department.do(task)

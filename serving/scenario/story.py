@@ -93,7 +93,8 @@ class Story:
 
     def hear(self, calls: Sequence[Call]) -> None:
         """What the receiver of webhooks took since it was listened to last."""
-        for call in calls[self._heard :]:
+        # alerts go out side by side; they are told in the order of their causes
+        for call in sorted(calls[self._heard :], key=lambda call: [*NEWS, call.type].index(call.type)):
             if call.taken:
                 self._today[call.type] += 1
                 data = json.loads(call.body)["data"]
