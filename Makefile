@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 3000
 OUT ?= out
+JOBS ?= 2
 export BENTOML_DO_NOT_TRACK = True
 
 .PHONY: demo setup test bench model lint lock clean
@@ -35,7 +36,7 @@ demo: $(VENV)/.default
 
 test: setup
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 bench: setup
 	$(BIN)/holos evaluate --data "$${HOLOS_DATASETS:?names the folder of the public sets}/gold_dev.jsonl"
