@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import poisson
 
-ALIKE = 0.35
+ALIKE = 0.4
 """Cosine of two answers, spread as `nlp.spread` does it, from which they are neighbours."""
-HELD = 0.3
+HELD = 0.35
 """Mean cosine to the answers an issue came up with, itself apart, from which an answer belongs to it."""
-RARE = 1e-4
+RARE = 1e-5
 """Chance, if nothing had changed, below which a dense place is an issue; whether it is told is tested later on."""
-WINDOWS = (2, 7)
-"""Days counted back from now in which an issue comes up."""
+WINDOWS = (1, 3)
+"""Days counted back from now in which an issue comes up. Over a week so many places look dense by chance that what is
+found there is told in vain; what gathers slowly is for the clustering to find."""
 HALF = 0.5
 """Neighbours that every place is taken to have had before (Jeffreys' prior of a rate)."""
 ROWS = 1024

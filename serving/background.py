@@ -43,8 +43,10 @@ class Task:
 
 
 TASKS: tuple[Task, ...] = (
+    Task("alarms", 3600, "serving.issues.watch:run_once"),
     Task("cases", 15, "serving.cases.ticks:run_once"),
     Task("digests", 30, "serving.outbox.digests:run_once"),
+    Task("discovery", 300, "serving.issues.discovery:run_once"),
     Task("imports", 1, "serving.ingest.imports:run_once"),
     Task("retention", 3600, "serving.privacy.retention:run_once"),
 )

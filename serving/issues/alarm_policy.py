@@ -87,13 +87,14 @@ def policy_of(connection: Connection, workspace: str, shipped: AlarmPolicy) -> A
 
 
 def _sensitivity(node: Node) -> Sensitivity:
-    node.check_keys(("rate", "support", "ratio", "surplus", "quiet"))
+    node.check_keys(("rate", "support", "ratio", "surplus", "quiet", "most"))
     return Sensitivity(
         rate=node.at("rate").number(0.0, 1.0),
         support=_whole(node.at("support"), 2, _MOST),
         ratio=node.at("ratio").number(1.0, _MOST),
         surplus=node.at("surplus").number(0.0, _MOST),
         quiet=_whole(node.at("quiet"), 1, _LONGEST_QUIET),
+        most=_whole(node.at("most"), 1, _MOST),
     )
 
 

@@ -68,8 +68,10 @@ def list_alarms(
 ) -> Alarms:
     of = alarms.c
     asked = select(alarms).where(of.workspace == caller.workspace)
-    filters = [(kind, of.kind == kind), (direction, of.direction == direction), (since, of.at >= since)]
-    asked = asked.where(*(condition for value, condition in filters if value is not None))
+    for column, value in ((of.kind, kind), (of.direction, direction)):
+        asked = asked if value is None else asked.where(column == value)
+    if since is not None:
+        asked = asked.where(of.at >= since)
     if (last := _after(cursor)) is not None:
         asked = asked.where(of.id < last)
     with parts.database.read() as connection:

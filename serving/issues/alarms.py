@@ -52,19 +52,43 @@ def worth_telling(
     for key in hidden:
         _add(known["rising"], "rising", columns, key, None)
     kept: list[Finding] = []
-    for finding in sorted(found, key=_clearest):
+    room = sensitivity.most - sum(each.direction != "falling" and each.at > _start(now, 1) for each in recent)
+    for finding in _clearest_first(list(found), columns, now):
         key, aware = subject_of(finding), known[_group(finding.direction)]
         if key in hidden or _quiet(finding, recent) or any(_same(finding, other) for other in kept):
             continue
         if _doubled(finding, recent) or _stands(finding, columns, aware, now, sensitivity):
+            if finding.direction != "falling":
+                room -= 1
+                if room < 0:
+                    continue
             kept.append(finding)
             _add(aware, finding.direction, columns, key, _start(now, finding.days))
     return kept
 
 
-def _clearest(finding: Finding) -> tuple:
-    """By chance; of those alike, the more specific one: issues, then the lowest themes, then touchpoints."""
-    return finding.p, _ORDER[finding.kind], -finding.id.count("."), finding.kind, finding.id
+def _clearest_first(found: Sequence[Finding], columns: Columns, now: datetime) -> list[Finding]:
+    """By chance; but what consists of something more specific by half, issue or lower theme, comes after it."""
+    rows = [window_rows(each, columns, now) for each in found]
+
+    def chance(place: int) -> float:
+        within = [
+            other.p
+            for number, other in enumerate(found)
+            if _breadth(other) < _breadth(found[place])
+            and 2 * len(np.intersect1d(rows[number], rows[place], assume_unique=True)) >= len(rows[place])
+        ]
+        return max([found[place].p, *within])
+
+    keys = {
+        place: (chance(place), _breadth(found[place]), each.p, each.kind, each.id) for place, each in enumerate(found)
+    }
+    return [found[place] for place in sorted(keys, key=keys.__getitem__)]
+
+
+def _breadth(finding: Finding) -> tuple[int, int]:
+    """Issues, then the lowest themes, then touchpoints."""
+    return _ORDER[finding.kind], -finding.id.count(".") if finding.kind in (THEME, COMPLAINTS) else 0
 
 
 def _group(direction: str) -> str:

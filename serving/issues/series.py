@@ -3,7 +3,7 @@
 Days are 24 hours each, counted back from now: the last one is as full as the others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -18,8 +18,6 @@ from serving.store.tables import responses, tags
 
 DAYS = 56
 """Eight weeks: each weekday is seen eight times, and what was usual a quarter ago is not expected now."""
-NEWBORN = 7
-"""Days in which an issue is tested on the very answers that made it one."""
 THEME, CLUSTER, TOUCHPOINT = "theme", "cluster", "touchpoint"
 COMPLAINTS = "complaints"
 """Kind of a series of a theme's negative mentions alone; it is told as the theme."""
@@ -38,8 +36,6 @@ class Columns:
     unit: np.ndarray
     language: np.ndarray
     marks: Mapping[Key, np.ndarray] = field(default_factory=dict)
-    young: frozenset[Key] = frozenset()
-    """Issues that came up in the last NEWBORN days: found because they were dense there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +49,10 @@ class Tally:
 
 
 def tally(columns: Columns, now: datetime, zone: ZoneInfo) -> Tally:
-    """Counts by day; days before the first answer are left out, for nobody was asked then."""
+    """Counts by day; days before the first answer are left out, for nobody was asked then.
+
+    Of touchpoints the complaints are counted, against the answers given there: not how many were asked.
+    """
     age = (np.datetime64(now.replace(tzinfo=None), "us") - columns.at) // np.timedelta64(1, "D")
     days = int(age.max()) + 1 if len(age) else 0
     day = days - 1 - age.astype(np.int64)
@@ -61,8 +60,12 @@ def tally(columns: Columns, now: datetime, zone: ZoneInfo) -> Tally:
     def counts(rows: np.ndarray) -> np.ndarray:
         return np.bincount(day[rows], minlength=days)
 
+    asked = _by_name(columns.touchpoint)
+    marks = dict(columns.marks)
+    marks |= {(TOUCHPOINT, name): rows[columns.unhappy[rows]] for name, rows in asked.items()}
     series = [
-        Series(kind, id, counts(rows), _exposure(kind, id, columns, counts)) for (kind, id), rows in _all(columns)
+        Series(*key, counts(rows), counts(asked[key[1]]) if key[0] == TOUCHPOINT else None)
+        for key, rows in sorted(marks.items(), key=lambda item: item[0])
     ]
     middle = [now - timedelta(days=days - 0.5 - place) for place in range(days)]
     weekdays = np.array([moment.astimezone(zone).weekday() for moment in middle], dtype=np.int64)
@@ -80,7 +83,7 @@ def load_columns(connection: Connection, workspace: str, now: datetime) -> Colum
     marks = {**_theme_marks(connection, workspace, now, place), **_cluster_marks(connection, workspace, now, place)}
     moments = np.array([moment.replace(tzinfo=None) for moment in at], dtype="datetime64[us]")
     said = _objects(touchpoint), _objects(unit), _objects(language)
-    return Columns(moments, unhappy, *said, marks, _young(connection, workspace, now))
+    return Columns(moments, unhappy, *said, marks)
 
 
 def theme_marks(mentions: Sequence[tuple[int, str, bool]]) -> dict[Key, np.ndarray]:
@@ -100,14 +103,6 @@ def with_parents(theme: str) -> list[str]:
     return [".".join(words[:length]) for length in range(len(words), 0, -1)]
 
 
-def _all(columns: Columns) -> list[tuple[Key, np.ndarray]]:
-    """Rows of every series; of touchpoints the complaints are counted, not how many were asked there."""
-    marks = dict(columns.marks)
-    for name in {each for each in columns.touchpoint if each is not None}:
-        marks[TOUCHPOINT, name] = np.flatnonzero((columns.touchpoint == name) & columns.unhappy)
-    return sorted(marks.items(), key=lambda item: item[0])
-
-
 def rows_of(columns: Columns, kind: str, id: str) -> np.ndarray:
     """Answers that belong to a theme, issue or touchpoint, int64; none for one that is not there now."""
     if kind == TOUCHPOINT:
@@ -115,8 +110,13 @@ def rows_of(columns: Columns, kind: str, id: str) -> np.ndarray:
     return columns.marks.get((kind, id), np.zeros(0, dtype=np.int64))
 
 
-def _exposure(kind: str, id: str, columns: Columns, counts: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | None:
-    return counts(np.flatnonzero(columns.touchpoint == id)) if kind == TOUCHPOINT else None
+def _by_name(names: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of each name; those without one are left out."""
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        if name is not None:
+            rows.setdefault(name, []).append(row)
+    return {name: np.array(found, dtype=np.int64) for name, found in rows.items()}
 
 
 def _recent(workspace: str, now: datetime) -> ColumnElement[bool]:
@@ -147,12 +147,6 @@ def _cluster_marks(
     for cluster, uid in found:
         rows.setdefault((CLUSTER, cluster), []).append(place[uid])
     return {key: np.array(sorted(members), dtype=np.int64) for key, members in rows.items()}
-
-
-def _young(connection: Connection, workspace: str, now: datetime) -> frozenset[Key]:
-    since = now - timedelta(days=NEWBORN)
-    asked = select(clusters.c.id).where(clusters.c.workspace == workspace, clusters.c.made_at > since)
-    return frozenset((CLUSTER, id) for id in connection.execute(asked).scalars())
 
 
 def _objects(values: Sequence[str | None]) -> np.ndarray:

@@ -137,7 +137,7 @@ def _tell(
 
 def reason(finding: Finding, columns: Columns, name: str, now: datetime) -> Reason:
     """What the sentence of a finding says."""
-    kind, id = subject_of(finding)
+    kind, _ = subject_of(finding)
     rows = window_rows(finding, columns, now)
     falling = finding.direction == FALLING
     said = {each: getattr(columns, each) for each in ("touchpoint", "unit", "language") if each != kind}

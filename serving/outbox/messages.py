@@ -42,6 +42,7 @@ def event_note(
     lines = [
         ("message", named.message(channel) if named else None),
         *_case_lines(found, ZoneInfo(channel.zone)),
+        *([] if found.case else [("why", data.get("sentence"))]),
         ("said", _quote(found)),
         *[(key, data.get(key)) for key in ("done", "refused")],
         ("count", count if count > 1 else None),

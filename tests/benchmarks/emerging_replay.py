@@ -12,7 +12,7 @@ from nlp.cluster import PLACED, cluster
 from nlp.emerging import Finding, Sensitivity, findings
 from nlp.spread import Spread
 from serving.issues.alarms import Told, subject_of, window_rows, worth_telling
-from serving.issues.series import CLUSTER, DAYS, NEWBORN, Columns, Key, tally, theme_marks
+from serving.issues.series import CLUSTER, DAYS, Columns, Key, tally, theme_marks
 from tests.benchmarks.emerging_data import COMPLAINING, Answers
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -28,9 +28,7 @@ class Issues:
     near: list[float]
     names: list[str]
     first_born: int = 0
-    """Those from this number on came up since the clustering,"""
-    born: list[datetime] = field(default_factory=list)
-    """at these times."""
+    """Those from this number on came up since the clustering."""
 
     @classmethod
     def of(cls, history: Answers) -> "Issues":
@@ -45,20 +43,12 @@ class Issues:
         )
 
     def copy(self) -> "Issues":
-        return Issues(
-            self.spread, self.centroids.copy(), list(self.near), list(self.names), self.first_born, list(self.born)
-        )
+        return Issues(self.spread, self.centroids.copy(), list(self.near), list(self.names), self.first_born)
 
     def place(self, points: np.ndarray) -> np.ndarray:
         """int (n,): the issue each point is in, -1 for none; what came up stands before what was there."""
         placed = self._nearest(points, self.first_born, len(self.names))
         return np.where(placed >= 0, placed, self._nearest(points, 0, self.first_born))
-
-    def young(self, now: datetime) -> frozenset[Key]:
-        names = self.names[self.first_born :]
-        return frozenset(
-            (CLUSTER, name) for name, born in zip(names, self.born, strict=True) if born > now - timedelta(days=NEWBORN)
-        )
 
     def _nearest(self, points: np.ndarray, first: int, last: int) -> np.ndarray:
         if first == last:
@@ -68,14 +58,13 @@ class Issues:
         best = cosine.argmax(axis=1)
         return np.where(cosine[np.arange(len(points)), best] > 0, best + first, -1)
 
-    def give_birth(self, points: np.ndarray, age: np.ndarray, placed: np.ndarray, now: datetime) -> int:
+    def give_birth(self, points: np.ndarray, age: np.ndarray, placed: np.ndarray) -> int:
         """New issues where complaints have become dense; how many."""
         found = births(points, age, placed >= self.first_born, SMALLEST)
         for each in found:
             self.centroids = np.concatenate([self.centroids, each.centre[None]])
             self.near.append(each.near)
             self.names.append(f"b{len(self.names)}")
-            self.born.append(now)
         return len(found)
 
 
@@ -127,23 +116,22 @@ class Replay:
         end = np.datetime64(now.replace(tzinfo=None), "s")
         first, last = np.searchsorted(self.answers.at, [end - np.timedelta64(DAYS, "D"), end], side="right")
         nothing = self._nothing[first:last]
-        marks = {**_within(self._themes, first, last), **self._clusters(first, last, end, now)}
+        marks = {**_within(self._themes, first, last), **self._clusters(first, last, end)}
         at = self.answers.at[first:last].astype("datetime64[us]")
-        young = self.issues.young(now) if self.issues else frozenset()
-        columns = Columns(at, self._unhappy[first:last], nothing, nothing, nothing, marks, young)
+        columns = Columns(at, self._unhappy[first:last], nothing, nothing, nothing, marks)
         counted = tally(columns, now, UTC_ZONE)
         found = findings(counted.series, counted.totals, counted.weekdays, self.sensitivity)
         for finding in worth_telling(found, columns, self.told, now, self.sensitivity):
             self.told.append(Told(*subject_of(finding), finding.direction, finding.observed, finding.days, now))
             self.alarms.append(Alarm(now, finding, window_rows(finding, columns, now) + first))
 
-    def _clusters(self, first: int, last: int, end: np.datetime64, now: datetime) -> dict[Key, np.ndarray]:
+    def _clusters(self, first: int, last: int, end: np.datetime64) -> dict[Key, np.ndarray]:
         if self._points is None:
             return {}
         rows = first + np.flatnonzero(self._unhappy[first:last] & (np.abs(self._points[first:last]).sum(axis=1) > 0))
         points, age = self._points[rows], (end - self.answers.at[rows]) / np.timedelta64(1, "D")
         placed = self.issues.place(points)
-        if self.issues.give_birth(points, age, placed, now):
+        if self.issues.give_birth(points, age, placed):
             placed = self.issues.place(points)
         found = {number: rows[placed == number] - first for number in np.unique(placed[placed >= 0])}
         return {(CLUSTER, self.issues.names[number]): members for number, members in found.items()}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, insert, select
 
 from serving.store.database import Database, new_id
 from serving.store.issue_tables import cluster_members, clusters
-from serving.store.tables import responses, tags, vectors, workspaces
+from serving.store.tables import analyses, responses, tags, vectors, workspaces
 
 WIDTH = 32
 ENCODER = "enc-1"
@@ -25,9 +25,11 @@ PROBLEMS = {
     "heating": ("the heating in our room was broken", "heating", "room", "broken"),
 }
 _WORDS = (
-    "amber birch cedar delta ember fjord grove haven inlet jetty knoll lotus maple noble ocean pearl quartz river "
-    "slate tulip umber vista willow xenon yarrow zephyr acorn basil clover daisy elder fern ginger hazel iris jasmine"
-).split()
+    "amber birch cedar delta ember fjord grove haven inlet jetty knoll lotus maple noble ocean pearl "
+    "quartz river slate tulip umber vista willow xenon yarrow zephyr acorn basil clover daisy "
+    "elder fern ginger hazel iris jasmine"
+)
+_VARIED = tuple(_WORDS.split())
 
 
 def direction(problem: str) -> np.ndarray:
@@ -45,6 +47,7 @@ class Answers:
     workspace: str = "acme"
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
     made: int = 0
+    encoder: str = ENCODER
 
     def about(self, problem: str, count: int, at: datetime = START, spread: float = NEAR, **more: Any) -> list[str]:
         """So many answers, an hour apart, the last one at `at`; the uids."""
@@ -52,7 +55,7 @@ class Answers:
         for number in range(count):
             uid = f"{self.made:032x}"
             base = PROBLEMS.get(problem, (f"something about {problem}", problem))
-            extra = f"{_WORDS[self.made % len(_WORDS)]} {_WORDS[self.made // len(_WORDS) % len(_WORDS)]}"
+            extra = f"{_VARIED[self.made % len(_VARIED)]} {_VARIED[self.made // len(_VARIED) % len(_VARIED)]}"
             text = f"{base[0]} {extra}"
             rows.append(_row(self.workspace, uid, text, at - timedelta(hours=count - 1 - number)) | more)
             points.append(self.point(problem, spread))
@@ -75,7 +78,10 @@ class Answers:
                 place = {"id": self.workspace, "name": self.workspace, "settings": {}, "created_at": START}
                 connection.execute(insert(workspaces).values(place))
             connection.execute(insert(responses), rows)
-            connection.execute(insert(vectors), [_vector(row, point) for row, point in zip(rows, points, strict=True)])
+            connection.execute(insert(analyses), [_analysis(row) for row in rows])
+            connection.execute(
+                insert(vectors), [_vector(row, point, self.encoder) for row, point in zip(rows, points, strict=True)]
+            )
             themes = [
                 {"workspace": row["workspace"], "response": row["uid"], "theme": tag["id"]}
                 | {"sentiment": "negative", "confidence": 0.9, "by": "model"}
@@ -112,9 +118,7 @@ def effective(text: str, kind: str = "reason", theme: str = "delivery.time") -> 
         "status": "ok",
         "language": {"code": "en", "confidence": 0.99, "supported": True},
         "text": text,
-        "themes": [
-            {"id": theme, "label": theme, "confidence": 0.9, "threshold": 0.4, "sentiment": mood, "spans": []}
-        ],
+        "themes": [{"id": theme, "label": theme, "confidence": 0.9, "threshold": 0.4, "sentiment": mood, "spans": []}],
         "sentiment": mood,
         "justification": {"justified": kind == "reason", "confidence": 0.9, "kind": kind, "spans": []},
         "signals": [],
@@ -157,7 +161,12 @@ def _row(workspace: str, uid: str, text: str, at: datetime) -> dict[str, Any]:
     }
 
 
-def _vector(row: dict[str, Any], point: np.ndarray) -> dict[str, Any]:
+def _analysis(row: dict[str, Any]) -> dict[str, Any]:
+    keys = {"workspace": row["workspace"], "response": row["uid"], "revision": 1, "at": row["received_at"]}
+    return {**keys, **row["effective"]["versions"], "result": row["effective"]}
+
+
+def _vector(row: dict[str, Any], point: np.ndarray, encoder: str) -> dict[str, Any]:
     data = np.asarray(point, "<f2").tobytes()
-    keys = {"workspace": row["workspace"], "response": row["uid"], "encoder": ENCODER, "part": 0}
+    keys = {"workspace": row["workspace"], "response": row["uid"], "encoder": encoder, "part": 0}
     return {**keys, "start": 0, "end": len(row["text"]), "data": data}
