@@ -1,17 +1,19 @@
 """`/v1/keys` and `/v1/audit`: keys are made, rotated and revoked, and what was done with them is read."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.responses import JSONResponse
 
 from serving import keys
 from serving.access import Caller, allowed, gate_of
 from serving.audit import AuditFilter, list_audit, record
+from serving.idempotency import Answer, Key, answer, creating
 from serving.openapi_parts import problems
-from serving.paging import DEFAULT, Cursor, Limit, decode, page
-from serving.parts import Given
+from serving.paging import DEFAULT, Cursor, Limit, decode, id_in, moment_in, page, wrong_cursor
+from serving.parts import Given, Parts
 from serving.problems import Code, ProblemError, problem
 from serving.schemas import Instant
 from serving.store.columns import NAME
@@ -68,7 +70,9 @@ class KeyMade(BaseModel):
     """A key with its secret: shown now, and never again."""
 
     id: str
-    key: str = Field(description="for the header: `Authorization: Bearer <key>`")
+    key: str | None = Field(
+        description="for the header: `Authorization: Bearer <key>`; null where the request was sent again"
+    )
 
 
 class KeyList(BaseModel):
@@ -115,9 +119,24 @@ def list_keys(caller: Admin, parts: Given, limit: Limit = DEFAULT, cursor: Curso
     operation_id="createKey",
     summary="Make a key; it never has more scopes than the key that makes it",
     status_code=201,
-    responses=problems(400, 401, 403, 409, 422, 429, 503),
+    response_model=KeyMade,
+    responses=problems(400, 401, 403, 409, 410, 422, 429, 503),
 )
-def create_key(caller: Admin, parts: Given, body: KeyIn) -> KeyMade:
+async def create_key(caller: Admin, parts: Given, body: KeyIn, key: Key = None) -> JSONResponse:
+    """A secret is never kept: sent again with its Idempotency-Key, the request is answered without it. Then rotate."""
+    made: list[KeyMade] = []
+
+    def work() -> Answer:
+        made.append(_create(caller, parts, body))
+        return answer(201, made[0].model_copy(update={"key": None}))
+
+    kept = await creating(parts, caller, key, "keys", body, work)
+    if not made:
+        return kept
+    return JSONResponse(made[0].model_dump(), kept.status_code)
+
+
+def _create(caller: Caller, parts: Parts, body: KeyIn) -> KeyMade:
     _no_more(caller, body.scopes)
     now = parts.clock()
     if body.expires_at and body.expires_at <= now:
@@ -212,12 +231,8 @@ def _after(cursor: str | None, kind: type) -> Any:
     if cursor is None:
         return None
     at, id = decode(cursor, 2)
-    fits = isinstance(at, str) and type(id) is kind and (kind is str or 0 <= id < _SERIAL_END)
-    try:
-        moment = datetime.fromisoformat(at) if fits else None
-        known = moment is not None and moment.tzinfo is not None and moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        known = False
-    if not known or (kind is str and "\x00" in id):
-        raise problem(Code.BAD_CURSOR, "the cursor is none that this list gave; start again without one")
-    return moment, id
+    if kind is str:
+        return moment_in(at), id_in(id)
+    if type(id) is not int or not 0 <= id < _SERIAL_END:
+        raise wrong_cursor()
+    return moment_in(at), id

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import compile_path
 from starlette.types import Scope
@@ -15,6 +16,8 @@ from serving.cases import routes as case_routes
 from serving.inbound import routes as connector_routes
 from serving.ingest import routes as response_routes
 from serving.insights import routes as insight_routes
+from serving.issues import alarm_routes
+from serving.issues import routes as issue_routes
 from serving.metrics import Metrics
 from serving.outbox import routes as webhook_routes
 from serving.privacy import routes as privacy_routes
@@ -28,6 +31,8 @@ ROUTERS = (
     case_routes.router,
     rule_routes.router,
     insight_routes.router,
+    issue_routes.router,
+    alarm_routes.router,
     connector_routes.router,
     webhook_routes.router,
     access_routes.router,
@@ -90,7 +95,29 @@ def create_app(metrics: Metrics) -> FastAPI:
     model_routes.add(app)
     for router in ROUTERS:
         app.include_router(router)
+    _tell_methods(app)
     return app
+
+
+def _tell_methods(app: FastAPI) -> None:
+    """A 405 names every method of an address: Starlette names those of the first route that it finds there."""
+
+    @cache
+    def addresses() -> list[tuple[re.Pattern[str], set[str]]]:
+        document = openapi.document(app)["paths"]
+        return [(compile_path(path)[0], {method.upper() for method in document[path]}) for path in _narrowest(document)]
+
+    @app.exception_handler(405)
+    async def not_allowed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        found = {word.strip() for word in (error.headers or {}).get("Allow", "").split(",")} - {""}
+        told = next((methods for pattern, methods in addresses() if pattern.match(request.url.path)), set())
+        return problems.from_status(405, {"Allow": ", ".join(sorted(found | told))}).to_response()
+
+
+def _narrowest(paths: Iterable[str]) -> list[str]:
+    """Fixed paths before those with a name in them."""
+    return sorted(paths, key=lambda path: (path.count("{"), path))
 
 
 def route_namer(app: FastAPI, others: frozenset[str]) -> Callable[[Scope], str | None]:
@@ -98,8 +125,8 @@ def route_namer(app: FastAPI, others: frozenset[str]) -> Callable[[Scope], str |
 
     @cache
     def patterns() -> list[tuple[re.Pattern[str], str]]:
-        # the document names every route in full, whatever routers it came through; fixed paths before those with a name
-        paths = sorted({*openapi.document(app)["paths"], *HIDDEN_ROUTES}, key=lambda path: (path.count("{"), path))
+        # the document names every route in full, whatever routers it came through
+        paths = _narrowest({*openapi.document(app)["paths"], *HIDDEN_ROUTES})
         return [(compile_path(path)[0], path) for path in paths]
 
     def name(scope: Scope) -> str | None:

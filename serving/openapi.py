@@ -66,9 +66,16 @@ def document(app: FastAPI) -> Schema:
         routes=app.routes,
     )
     base["servers"] = [{"url": "/"}]
+    for item in base.get("paths", {}).values():
+        for operation in item.values():
+            _complete(operation)
     base["paths"] = {CLASSIFY: {"post": _classify()}, **openapi_models.paths(), **_probes(), **base.get("paths", {})}
     schemas = base.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(_request_schemas() | _answer_schemas() | openapi_models.schemas())
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    own = _request_schemas() | _answer_schemas() | openapi_models.schemas()
+    assert all(schemas.get(name, schema) == schema for name, schema in own.items()), "two schemas share a name"
+    schemas.update(own)
     base["components"]["headers"] = {
         "RequestId": {
             "description": "The request's id: the one sent in this header, or a new one",
@@ -76,6 +83,20 @@ def document(app: FastAPI) -> Schema:
         }
     }
     return base
+
+
+def _complete(operation: Schema) -> None:
+    """Adds the answers that any route may give, whatever it does, and how they look."""
+    asked = [422] if operation.get("parameters") or operation.get("requestBody") else []
+    sent = [400, 408, 413] if operation.get("requestBody") else []
+    keyed = [401, 403, 429] if operation.get("security") else []
+    told = operation["responses"]
+    # FastAPI describes an answer of its own for 422, which nothing here ever gives
+    found = {**told, **problems(*asked)} | {
+        status: answer for status, answer in problems(*sent, *keyed, 405, 500, 503).items() if status not in told
+    }
+    operation["responses"] = dict(sorted(found.items()))
+    operation["parameters"] = [*operation.get("parameters", []), REQUEST_ID]
 
 
 def _classify() -> Schema:

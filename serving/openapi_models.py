@@ -155,12 +155,12 @@ def schemas() -> Schema:
             {
                 "champion": {"oneOf": [ref("Champion"), {"type": "null"}]},
                 "versions": a_list(an_object({**version, "first_promoted_at": gap})),
-                "lineage": {**a_list(ref("Change")), "description": "the newest first, 100 at most"},
+                "lineage": {**a_list(ref("ModelChange")), "description": "the newest first, 100 at most"},
                 "serving": an_object({**serving, "refused": {"oneOf": [refused, {"type": "null"}]}}),
             }
         ),
         "Champion": an_object(champion),
-        "Change": an_object(change),
+        "ModelChange": an_object(change),
         "RollbackIn": {**an_object({}, {"note": note}), "additionalProperties": False},
         "PromoteIn": {
             **an_object({}, {"force": {**flag, "default": False}, "note": note}),

@@ -4,17 +4,18 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 
-from serving.problems import Code, problem
+from serving.problems import Code, ProblemError, problem
 
 Row = TypeVar("Row")
 DEFAULT, MOST = 100, 1000
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="rows in one page")]
-Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
+Cursor = Annotated[str | None, Query(min_length=1, max_length=2000, description="`next` of the page before")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +44,27 @@ def decode(cursor: str, length: int) -> list[Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or len(found) != length:
-        raise problem(Code.BAD_CURSOR, "the cursor is none that this list gave; start again without one")
+        raise wrong_cursor()
     return found
+
+
+def moment_in(value: Any) -> datetime:
+    """A time in a cursor, in UTC; a 400 unless it is one that can be asked for."""
+    try:
+        found = datetime.fromisoformat(value)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise wrong_cursor()
+
+
+def id_in(value: Any) -> str:
+    """An id in a cursor; a 400 unless a database can be asked for it."""
+    if not isinstance(value, str) or "\x00" in value or not value.isascii():
+        raise wrong_cursor()
+    return value
+
+
+def wrong_cursor() -> ProblemError:
+    return problem(Code.BAD_CURSOR, "the cursor is none that this list gave; start again without one")

@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+from serving import openapi
+from serving.app import create_app
 from serving.cli import app
-from serving.openapi import CLASSIFY
+from serving.metrics import Metrics
 from serving.problems import STATUS, Code
 from serving.settings import PREFIX, Settings
 
@@ -40,15 +42,22 @@ def test_every_problem_code_is_documented_with_its_status():
 def test_every_item_code_is_documented():
     section = HTTP[HTTP.index("## Items") :]
     source = "".join(
-        path.read_text(encoding="utf-8") for folder in ("nlp", "serving") for path in (ROOT / folder).glob("*.py")
+        path.read_text(encoding="utf-8") for folder in ("nlp", "serving") for path in (ROOT / folder).rglob("*.py")
     )
     codes = set(re.findall(r"Failure\(\s*\"(\w+)\"", source))
     assert codes and codes <= set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 
 
-def test_every_route_is_documented():
-    for route in (CLASSIFY, "/livez", "/readyz", "/metrics", "/openapi.json"):
-        assert f" {route}`" in HTTP
+def test_every_route_is_documented_and_no_other():
+    paths = openapi.document(create_app(Metrics()))["paths"]
+    served = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+    assert set(re.findall(r"^\| `([A-Z]+ /\S*)` \| \S", HTTP, re.MULTILINE)) == served
+
+
+def test_links_between_the_pages_lead_somewhere():
+    for page in (ROOT / "docs").glob("*.md"):
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_a_newcomer_sees_a_result_early():

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, false,
 
 from serving.cases.rows import with_response
 from serving.cases.state import ACTIVE
-from serving.problems import Code, problem
+from serving.paging import id_in, moment_in, wrong_cursor
 from serving.store.columns import Moment
 from serving.store.loop_tables import attempts, case_events, case_responses, cases
 from serving.store.tables import responses
@@ -56,14 +56,10 @@ def key_of(row: Mapping[str, Any]) -> list[Any]:
 
 def key_in(values: Sequence[Any]) -> list[Any]:
     """The key behind the values of a cursor; a 400 where they are none that `key_of` made."""
-    try:
-        priority, moment, id = values
-        key = [int(priority), datetime.fromisoformat(moment), str(id)]
-        if key[1].tzinfo is not None and "\x00" not in key[2] and 0 < key[0] < NO_PRIORITY:
-            return key
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise problem(Code.BAD_CURSOR, "the cursor is none that this list gave; start again without one")
+    priority, at, id = values
+    if not isinstance(priority, int) or not 0 < priority < NO_PRIORITY:
+        raise wrong_cursor()
+    return [priority, moment_in(at), id_in(id)]
 
 
 def overdue(now: datetime) -> ColumnElement[bool]:

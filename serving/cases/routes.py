@@ -1,23 +1,26 @@
 """`/v1/cases`: the closed loop over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import RowMapping, select
+from starlette.responses import JSONResponse
 
 from nlp.errors import InputError
+from serving.access import Caller
 from serving.audit import Reading
 from serving.cases import actions, brief, listing, rows
 from serving.cases import schemas as to
 from serving.cases.asking import IF_MATCH, Actor, Asked, CaseId, Reader, working
 from serving.cases.book import open_or_join
 from serving.cases.briefs import load_briefs
-from serving.cases.showing import item, shown
+from serving.cases.showing import etag, item, shown, whole
 from serving.cases.work import Work
+from serving.idempotency import Answer, Key, answer, creating
 from serving.openapi_parts import problems
 from serving.paging import Cursor, Limit, decode, page
-from serving.parts import Given
+from serving.parts import Given, Parts
 from serving.problems import Code, problem
 from serving.rules.decision import Decision
 from serving.schemas import Instant
@@ -29,8 +32,9 @@ _ETAG = {"ETag": {"description": "the version, for If-Match", "schema": {"type":
 _STEP: dict[str, Any] = {
     "openapi_extra": {"parameters": [IF_MATCH]},
     "response_model": to.CaseOut,
-    "responses": {200: {"headers": _ETAG}, **problems(401, 403, 404, 409, 412, 422, 428, 429)},
+    "responses": {200: {"headers": _ETAG}, **problems(400, 401, 403, 404, 409, 412, 422, 428, 429)},
 }
+_TRIED: dict[str, Any] = {**_STEP, "responses": _STEP["responses"] | problems(410)}
 _READ = problems(401, 403, 404, 422, 429)
 
 
@@ -82,10 +86,14 @@ def count_cases(parts: Given, caller: Reader, opened_after: Annotated[Instant | 
             "headers": _ETAG,
         },
         201: {"headers": _ETAG | {"Location": {"description": "the case", "schema": {"type": "string"}}}},
-        **problems(401, 403, 404, 409, 422, 429),
+        **problems(400, 401, 403, 404, 409, 410, 422, 429),
     },
 )
-def open_case(parts: Given, caller: Actor, body: to.OpenIn, answer: Response) -> to.CaseOut:
+async def open_case(parts: Given, caller: Actor, body: to.OpenIn, key: Key = None) -> JSONResponse:
+    return await creating(parts, caller, key, "cases", body, lambda: _opened(parts, caller, body), _made)
+
+
+def _opened(parts: Parts, caller: Caller, body: to.OpenIn) -> Answer:
     with working(parts, caller) as work:
         response = _response(work, body.response)
         if body.priority is None and response["priority"] is None:
@@ -93,9 +101,12 @@ def open_case(parts: Given, caller: Actor, body: to.OpenIn, answer: Response) ->
         decision = Decision(priority=body.priority, team=body.team, assignee=body.assignee)
         opened = open_or_join(work.connection, work.workspace, response, decision, work.policy, work.now, work.by)
         assert opened is not None
-        answer.status_code = 201 if opened.outcome == "opened" else 200
-        answer.headers["Location"] = f"/v1/cases/{opened.case}"
-        return shown(work, rows.find_case(work.connection, work.workspace, opened.case), answer)
+        case = whole(work, rows.find_case(work.connection, work.workspace, opened.case))
+    return answer(201 if opened.outcome == "opened" else 200, case)
+
+
+def _made(case: Mapping[str, Any]) -> dict[str, str]:
+    return {"Location": f"/v1/cases/{case['id']}", "ETag": etag(case)}
 
 
 @router.get(
@@ -149,9 +160,17 @@ def resume_case(asked: Asked) -> to.CaseOut:
     return asked.take(actions.resume)
 
 
-@router.post("/{id}/attempts", operation_id="attempt_case", summary="Take down an attempt to reach the person", **_STEP)
-def attempt_case(asked: Asked, body: to.AttemptIn) -> to.CaseOut:
-    return asked.take(actions.attempt, actions.Tried(body.channel, body.result, body.notes, body.call_at))
+@router.post(
+    "/{id}/attempts", operation_id="attempt_case", summary="Take down an attempt to reach the person", **_TRIED
+)
+async def attempt_case(asked: Asked, body: to.AttemptIn, key: Key = None) -> JSONResponse:
+    tried = actions.Tried(body.channel, body.result, body.notes, body.call_at)
+    route = f"cases/{asked.id}/attempts"
+
+    def work() -> Answer:
+        return answer(200, asked.take(actions.attempt, tried))
+
+    return await creating(asked.parts, asked.caller, key, route, body, work, lambda case: {"ETag": etag(case)})
 
 
 @router.post("/{id}/resolve", operation_id="resolve_case", summary="End the work with its outcome", **_STEP)

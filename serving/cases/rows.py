@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, update
@@ -10,7 +11,7 @@ from sqlalchemy import insert as plain_insert
 
 from nlp.errors import InputError
 from serving.cases.state import ACTIVE, Case
-from serving.store.database import insert
+from serving.store.database import insert_of
 from serving.store.loop_tables import case_events, case_responses, cases
 from serving.store.tables import respondents, responses
 
@@ -100,10 +101,8 @@ def link(
     connection: Connection, workspace: str, id: str, response: str, priority: int | None, reason: str, now: datetime
 ) -> None:
     """Puts a response into a case, or changes what it asks for there; `joined_at` stays that of the first time."""
-    asked = {"priority": priority, "reason": reason}
-    keys = {"workspace": workspace, "case": id, "response": response}
-    statement = insert(connection, case_responses).values(**keys, joined_at=now, **asked)
-    connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=asked))
+    row = {"workspace": workspace, "case": id, "response": response, "joined_at": now}
+    connection.execute(_link(connection.dialect.name), {**row, "priority": priority, "reason": reason})
 
 
 def most_urgent(connection: Connection, workspace: str, id: str) -> RowMapping | None:
@@ -126,6 +125,13 @@ def note(
 
 def _of(table: Any, column: Any) -> tuple[ColumnElement[bool], ...]:
     return table.c.workspace == bindparam("in_workspace"), column == bindparam("of")
+
+
+@cache
+def _link(dialect: str) -> Any:
+    statement = insert_of(dialect, case_responses)
+    asked = {name: statement.excluded[name] for name in ("priority", "reason")}
+    return statement.on_conflict_do_update(index_elements=["workspace", "case", "response"], set_=asked)
 
 
 # Statements of the way every answer takes are built once: building one takes longer than running it.

@@ -22,9 +22,17 @@ def item(row: Mapping[str, Any], now: datetime) -> CaseItem:
     return CaseItem(**_item(row, now))
 
 
+def etag(case: Mapping[str, Any]) -> str:
+    return f'"{case["version"]}"'
+
+
 def shown(work: Work, row: RowMapping, answer: Response) -> CaseOut:
     """A case with all that belongs to it; its ETag goes into the answer."""
-    answer.headers["ETag"] = f'"{row["version"]}"'
+    answer.headers["ETag"] = etag(row)
+    return whole(work, row)
+
+
+def whole(work: Work, row: RowMapping) -> CaseOut:
     asked = (work.connection, work.workspace, row["id"])
     return CaseOut(
         **_item(row, work.now),

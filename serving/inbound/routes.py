@@ -10,9 +10,11 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from serving import audit
 from serving.access import Caller, allowed
+from serving.idempotency import Answer, Key, answer, creating, located
 from serving.inbound import book, signature
 from serving.inbound.admission import admit, interpret
 from serving.inbound.fetching import GivenApis, Unanswered
@@ -109,20 +111,22 @@ def connectors(caller: Admin, parts: Given, limit: Limit = DEFAULT, cursor: Curs
     status_code=201,
     operation_id="create_connector",
     summary="Makes a connector",
-    responses=problems(400, 401, 403, 413, 422),
+    response_model=ConnectorOut,
+    responses=problems(400, 401, 403, 409, 410, 413, 422),
 )
-def create(body: NewConnector, caller: Admin, parts: Given, response: Response) -> ConnectorOut:
-    settings = body.settings.model_dump(mode="json", exclude_unset=True)
-    _check_storable(settings)
-    secret = body.secret or secrets.token_urlsafe(32)
-    now = parts.clock()
-    with parts.database.write() as connection:
-        id = book.add(connection, caller.workspace, body.kind, body.name, secret, settings, now)
-        _record(connection, caller, "connector.create", id, {"kind": body.kind}, now)
-        row = _find(connection, caller, id)
-    response.headers["Location"] = f"/v1/connectors/{id}"
-    shown = _described(row)
-    return shown.model_copy(update={"secret": secret}) if body.secret is None else shown
+async def create(body: NewConnector, caller: Admin, parts: Given, key: Key = None) -> JSONResponse:
+    def work() -> Answer:
+        settings = body.settings.model_dump(mode="json", exclude_unset=True)
+        _check_storable(settings)
+        secret = body.secret or secrets.token_urlsafe(32)
+        now = parts.clock()
+        with parts.database.write() as connection:
+            id = book.add(connection, caller.workspace, body.kind, body.name, secret, settings, now)
+            _record(connection, caller, "connector.create", id, {"kind": body.kind}, now)
+            shown = _described(_find(connection, caller, id))
+        return answer(201, shown.model_copy(update={"secret": secret}) if body.secret is None else shown)
+
+    return await creating(parts, caller, key, "connectors", body, work, located("/v1/connectors/{id}"))
 
 
 @router.get(

@@ -13,13 +13,13 @@ from starlette.responses import JSONResponse
 from nlp.errors import PolicyError
 from serving.audit import record
 from serving.files import KINDS
+from serving.idempotency import Answer, Key, asked, once
 from serving.ingest import jobs
 from serving.ingest import models as to
 from serving.ingest.asking import Reader, Sender
-from serving.ingest.idempotency import Answer, Key, asked, once
 from serving.ingest.imports import KIND, read_mapping
 from serving.openapi_parts import problems
-from serving.paging import DEFAULT, Cursor, Limit, decode, page
+from serving.paging import DEFAULT, Cursor, Limit, decode, id_in, moment_in, page
 from serving.parts import Given, Parts
 from serving.problems import Code, problem
 from serving.schemas import clean
@@ -126,13 +126,7 @@ def after(cursor: str | None) -> tuple[datetime, str] | None:
     if cursor is None:
         return None
     at, id = decode(cursor, 2)
-    try:
-        moment = datetime.fromisoformat(at)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None or not isinstance(id, str) or "\x00" in id:
-        raise problem(Code.BAD_CURSOR, "the cursor is none that this list gave; start again without one")
-    return moment, id
+    return moment_in(at), id_in(id)
 
 
 def _check(name: str, data: bytes, mapping: str | None) -> None:

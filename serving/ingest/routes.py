@@ -7,14 +7,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
 from nlp.errors import InputError
-from serving.audit import record
+from serving.audit import Reading
 from serving.classify import Sent, read_request
+from serving.idempotency import Answer, Key, asked, once
 from serving.ingest import job_routes
 from serving.ingest import models as to
 from serving.ingest.arrivals import Arrival
 from serving.ingest.asking import Actor, Asked, Reader, Sender, Uid, model_at_work
 from serving.ingest.effects import corrected
-from serving.ingest.idempotency import Answer, Key, asked, once
 from serving.ingest.take import take
 from serving.openapi_parts import problems, ref
 from serving.paging import DEFAULT, Cursor, Limit, page
@@ -70,6 +70,7 @@ async def take_responses(request: Request, parts: Given, caller: Sender, key: Ke
 def list_responses(
     parts: Given,
     caller: Reader,
+    reads: Reading,
     since: Annotated[Instant | None, Query(alias="from", description="answered at or after")] = None,
     until: Annotated[Instant | None, Query(alias="to", description="answered before")] = None,
     theme: Annotated[Asked, Query(description="covers the themes below it")] = None,
@@ -95,9 +96,7 @@ def list_responses(
     with parts.database.read() as connection:
         found = search(connection, caller.workspace, filters, limit + 1, job_routes.after(cursor))
     kept = page(found, limit, lambda row: (row["answered_at"].isoformat(), row["uid"]))
-    with parts.database.write() as connection:
-        seen = {"responses": len(kept.items), **({"respondent": respondent} if respondent else {})}
-        record(connection, caller.workspace, caller.actor, "response.list", None, seen, parts.clock())
+    reads.note(caller, "response.list", responses=len(kept.items), **({"respondent": respondent} if respondent else {}))
     return {"items": [to.response_out(row) for row in kept.items], "next": kept.next}
 
 
@@ -109,12 +108,12 @@ def list_responses(
     response_model=to.ResponseDetail,
     responses=problems(401, 403, 404, 422, 429),
 )
-def get_response(parts: Given, caller: Reader, uid: Uid) -> dict[str, Any]:
-    with parts.database.write() as connection:
+def get_response(parts: Given, caller: Reader, reads: Reading, uid: Uid) -> dict[str, Any]:
+    with parts.database.read() as connection:
         found = find(connection, caller.workspace, uid)
         if found is None:
             raise _unknown()
-        record(connection, caller.workspace, caller.actor, "response.read", f"response:{uid}", {}, parts.clock())
+        reads.note(caller, "response.read", f"response:{uid}")
         return to.detail_out(found, history(connection, caller.workspace, uid))
 
 

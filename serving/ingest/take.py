@@ -13,6 +13,7 @@ from nlp.types import Failure, Response
 from serving.audit import record
 from serving.ingest.arrivals import Arrival, Sent, Taken, arrived, is_known, person_of, sent, with_known
 from serving.ingest.effects import react
+from serving.issues.online import join
 from serving.parts import Parts
 from serving.privacy.tombstones import blocked
 from serving.store.people import known, remember
@@ -98,6 +99,7 @@ def _keep(
         saved = save(connection, workspace, ready, now) if ready else []
         changed = [each for each, what in zip(read, saved, strict=True) if what.outcome != "duplicate"]
         remember(connection, workspace, [person for each in changed if (person := person_of(each.sent))])
+        join(connection, workspace, [(what, each.vector) for what, each in zip(saved, ready, strict=True)], now)
         react(connection, parts, workspace, saved, now)
         if changed:
             counts = dict(Counter(what.outcome for what in saved))

@@ -1,14 +1,16 @@
 """`POST /v1/outcomes`: what became of people, as JSON or as the CSV file it comes in."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from nlp.errors import InputError
 from serving.access import Caller, allowed
 from serving.classify import Sent, read_json
+from serving.idempotency import Answer, Key, creating
 from serving.insights.outcomes import MOST_ITEMS, OutcomeIn, Read, Taken, read_csv, take
 from serving.openapi_parts import problems
 from serving.parts import Given, Parts
@@ -47,19 +49,21 @@ _BODY: dict[str, Any] = {
     operation_id="outcomes",
     summary="Takes what became of people: later scores, whether they stayed, what they spent",
     description="A row with the person, kind and time of one that is here replaces its value; sending twice is safe.",
-    responses=problems(400, 401, 403, 413, 415, 422, 429),
+    response_model=Taken,
+    responses=problems(400, 401, 403, 409, 410, 413, 415, 422, 429),
     openapi_extra=_BODY,
 )
-async def post_outcomes(caller: Sender, parts: Given, request: Request) -> Taken:
+async def post_outcomes(caller: Sender, parts: Given, request: Request, key: Key = None) -> JSONResponse:
     headers = request.headers
     sent = Sent(await request.body(), headers.get("content-type", ""), headers.get("content-encoding", ""))
-    return await run_in_threadpool(_take, parts, caller, sent)
+    return await creating(parts, caller, key, "outcomes", sent.body, lambda: _take(parts, caller, sent))
 
 
-def _take(parts: Parts, caller: Caller, sent: Sent) -> Taken:
+def _take(parts: Parts, caller: Caller, sent: Sent) -> Answer:
     read = _read(sent)
     with parts.database.write() as connection:
-        return take(connection, caller.workspace, read, caller.actor, parts.clock())
+        taken = take(connection, caller.workspace, read, caller.actor, parts.clock())
+    return Answer(200, asdict(taken))
 
 
 def _read(sent: Sent) -> Read:

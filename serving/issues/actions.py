@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Connection, RowMapping, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from nlp.errors import InputError
@@ -15,12 +14,14 @@ from serving.audit import record
 from serving.issues import spreads, turns
 from serving.issues.forgetting import UNNAMED, forget_quotes_in
 from serving.issues.identity import Line
-from serving.issues.known import ACTIVE, DISMISSED, ENDED, MERGED, PERSON
+from serving.issues.known import ACTIVE, DISMISSED, ENDED, MERGED, PERSON, RUN
 from serving.issues.window import decoded, within
 from serving.issues.writing import new_issue, put, tell
 from serving.store.database import new_id
 from serving.store.issue_tables import cluster_members, clusters, improvements
 from serving.store.tables import responses, vectors
+
+AT_ONCE = 500
 
 
 class UnknownIssueError(InputError):
@@ -87,7 +88,7 @@ def merge(work: Work, id: str, into: str) -> None:
         raise IssueStateError("into: a cluster cannot be merged into itself")
     work.change(row, state=MERGED, merged_into=into)
     members = _strengths(work, id)
-    put(work.connection, work.workspace, [((uid, into), strength) for uid, strength in members.items()], PERSON_MERGE)
+    put(work.connection, work.workspace, [((uid, into), strength) for uid, strength in members.items()], RUN, work.now)
     for part in _parts(work, id):
         work.change(part, parent=into)
     work.change(other, size=_size(work, into))
@@ -107,7 +108,8 @@ def split(work: Work, id: str, uids: Sequence[str], name: str | None) -> str:
         raise IssueStateError("members: these are all of them; leave at least one where it is")
     new = new_id()
     copied = ("keywords", "facts", "first_seen", "last_seen", "trend", "encoder")
-    columns = {"label": UNNAMED, "quotes": [], "impact": None, "name": name, **{each: row[each] for each in copied}}
+    quotes = [quote for quote in row["quotes"] if quote["response"] in set(wanted)]
+    columns = {"label": UNNAMED, "quotes": quotes, "impact": None, "name": name, **{each: row[each] for each in copied}}
     columns |= {"centroid": _centroid(work, row, wanted), "size": len(wanted)}
     work.connection.execute(plain_insert(clusters).values(new_issue(work.workspace, new, columns, work.now)))
     _leave(work, id, wanted)
@@ -134,6 +136,7 @@ def restore(work: Work, id: str) -> None:
     row = work.find(id)
     if row["state"] not in (DISMISSED, MERGED):
         raise IssueStateError(f"the cluster is {row['state']}; only a dismissed or merged one can be restored")
+    work.change(row, state=ACTIVE, merged_into=None, size=_size(work, id))
     if row["state"] == MERGED:
         uids = list(_strengths(work, id))
         into = work.find(row["merged_into"])
@@ -142,7 +145,6 @@ def restore(work: Work, id: str) -> None:
         work.change(into, size=_size(work, into["id"]))
         tell(work.connection, work.workspace, [Line("undo", into["id"], id, len(uids))], work.by, work.now)
         work.regroup()
-    work.change(row, state=ACTIVE, merged_into=None, size=_size(work, id))
     work.audit(id, "restore", {"from": row["state"]})
 
 
@@ -168,17 +170,14 @@ def _whole(work: Work, id: str) -> RowMapping:
 def _strengths(work: Work, id: str) -> dict[str, float]:
     of = cluster_members.c
     mine = (of.workspace == work.workspace, of.cluster == id)
-    return dict(
-        row._tuple() for row in work.connection.execute(select(of.response, of.strength).where(*mine))
-    )
+    found = work.connection.execute(select(of.response, of.strength).where(*mine))
+    return {uid: strength for uid, strength in found}
 
 
 def _size(work: Work, id: str) -> int:
     """Members in the window."""
     of = cluster_members.c
-    joined = cluster_members.join(
-        responses, (responses.c.workspace == of.workspace) & (responses.c.uid == of.response)
-    )
+    joined = cluster_members.join(responses, (responses.c.workspace == of.workspace) & (responses.c.uid == of.response))
     mine = (of.workspace == work.workspace, of.cluster == id, within(work.workspace, work.now))
     return work.connection.execute(select(func.count()).select_from(joined).where(*mine)).scalar_one()
 
@@ -186,3 +185,46 @@ def _size(work: Work, id: str) -> int:
 def _parts(work: Work, id: str) -> Sequence[RowMapping]:
     mine = (clusters.c.workspace == work.workspace, clusters.c.parent == id, clusters.c.state != ENDED)
     return work.connection.execute(select(clusters).where(*mine)).mappings().all()
+
+
+def _leave(work: Work, id: str, uids: Sequence[str]) -> None:
+    """Takes answers out of an issue, its parts and what was merged into it."""
+    of, here = cluster_members.c, sorted({id, *_below(work, id)})
+    for start in range(0, len(uids), AT_ONCE):
+        some = uids[start : start + AT_ONCE]
+        mine = (of.workspace == work.workspace, of.cluster.in_(here), of.response.in_(some))
+        work.connection.execute(delete(cluster_members).where(*mine))
+
+
+def _below(work: Work, id: str) -> set[str]:
+    asked = select(clusters.c.id, clusters.c.parent, clusters.c.merged_into).where(
+        clusters.c.workspace == work.workspace, clusters.c.state != ENDED
+    )
+    above = {row.id: row.merged_into or row.parent for row in work.connection.execute(asked)}
+    found = {id}
+    while more := {below for below, up in above.items() if up in found and below not in found}:
+        found |= more
+    return found - {id}
+
+
+def _centroid(work: Work, row: Mapping[str, Any], uids: Sequence[str]) -> bytes:
+    """Where answers lie as the last run spread them; the issue's own centroid where they have no vectors."""
+    kept = spreads.kept(work.connection, work.workspace, row["encoder"])
+    data, languages = [], []
+    for start in range(0, len(uids), AT_ONCE):
+        for found in work.connection.execute(_vectors(work, row["encoder"], uids[start : start + AT_ONCE])):
+            data.append(found.data)
+            languages.append(found.language or "und")
+    if kept is None or not data:
+        return row["centroid"]
+    points = kept.spread.apply(decoded(data), languages)
+    return unit(points.sum(axis=0, keepdims=True))[0].astype("<f4").tobytes()
+
+
+def _vectors(work: Work, encoder: str, uids: Sequence[str]) -> Select:
+    joined = vectors.join(
+        responses, (responses.c.workspace == vectors.c.workspace) & (responses.c.uid == vectors.c.response)
+    )
+    mine = (vectors.c.workspace == work.workspace, vectors.c.encoder == encoder, vectors.c.part == 0)
+    asked = select(vectors.c.data, responses.c.language).select_from(joined)
+    return asked.where(*mine, vectors.c.response.in_(uids)).order_by(vectors.c.response)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import RowMapping, select
 
 from serving import paging
@@ -13,6 +13,7 @@ from serving.openapi_parts import problems
 from serving.paging import DEFAULT, Cursor, Limit, page
 from serving.parts import Given
 from serving.problems import Code, problem
+from serving.schemas import Instant
 from serving.store.columns import ID, NAME
 from serving.store.issue_tables import alarms
 
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["clusters"])
 Kind = Literal["cluster", "theme", "touchpoint"]
 Direction = Literal["rising", "falling", "returning"]
 Reader = Annotated[Caller, Depends(allowed("read"))]
-From = Annotated[AwareDatetime | None, Query(alias="from", description="told at this time or later, with an offset")]
+From = Annotated[Instant | None, Query(alias="from", description="told at this time or later, with an offset")]
 _LARGEST = 2**63 - 1
 _SENTENCE = 10_000
 

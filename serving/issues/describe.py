@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from nlp.label import medoids, name_clusters, quote
-from nlp.portrait import Portrait, portrait
+from nlp.portrait import Portrait, everyone, portrait
 from nlp.spread import unit
 from serving.issues.window import Window
 
@@ -28,7 +29,7 @@ class Placed:
 
 
 def described(
-    placed: Placed, groups: Mapping[str, np.ndarray], now: Any, language: str | None
+    placed: Placed, groups: Mapping[str, np.ndarray], now: datetime, language: str | None
 ) -> dict[str, dict[str, Any]]:
     """The columns of each issue; groups: its rows, int64."""
     window = placed.window
@@ -36,9 +37,9 @@ def described(
     for number, rows in enumerate(groups.values()):
         labels[rows] = number
     names = name_clusters(window.texts, window.languages, labels, placed.strength, language)
-    out = {}
+    out, all_ = {}, everyone(window.answers, now)
     for (id, rows), name in zip(groups.items(), names, strict=True):
-        facts = portrait(rows.tolist(), window.answers, now)
+        facts = portrait([window.answers[row] for row in rows], all_, now)
         centroid = unit(placed.points[rows].sum(axis=0, keepdims=True))[0]
         out[id] = {
             **_figures(facts, window.scale),

@@ -15,7 +15,7 @@ from serving.issues.births import born
 from serving.issues.describe import Placed, described, tightness
 from serving.issues.identity import Placement, identify
 from serving.issues.known import MERGED, Book, edits, load_book, over
-from serving.issues.window import Window, decoded, load_window, newest_encoder
+from serving.issues.window import Window, decoded, encoder_of, load_window
 from serving.issues.writing import Found, write
 from serving.parts import Parts
 from serving.store.database import new_id
@@ -69,7 +69,7 @@ def _turn(parts: Parts, workspace: str) -> int:
 def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> int:
     now = parts.clock()
     with parts.database.read() as connection:
-        encoder = newest_encoder(connection, workspace)
+        encoder = encoder_of(connection, workspace, now)
         window = load_window(connection, workspace, encoder or "", now)
         book = load_book(connection, workspace, now)
         language = _language(connection, workspace)
@@ -79,7 +79,7 @@ def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> int:
     if kind == "births":
         found = born(window, book, kept, language, now, SMALLEST)
     else:
-        found, spread = look(window, book, lost, language, now) if window.speaking >= FEWEST else (None, None)
+        found, spread = look(window, book, lost, language, now) if len(window.heard) >= FEWEST else (None, None)
     if found is None:
         return 0  # too little to look at; it stays due
     with parts.database.write() as connection:
@@ -103,8 +103,8 @@ def look(
     points = found.spread.apply(window.vectors, window.languages)
     centroids = {id: _centroid(found.spread, *each) for id, each in lost.items()}
     gone = frozenset(id for id, issue in book.issues.items() if over(issue, now))
-    issues = identify(book, False, window.uids, found.labels, points, centroids, gone)
-    parts = identify(book, True, window.uids, _within(found.parts, issues), points, centroids, gone)
+    issues = identify(book, False, window, found.labels, points, centroids, gone)
+    parts = identify(book, True, window, _within(found.parts, issues), points, centroids, gone)
     placed = Placed(window, points, found.strength)
     groups, subgroups = issues.rows(), parts.rows()
     columns = {**described(placed, groups, now, language), **described(placed, subgroups, now, language)}
@@ -112,7 +112,7 @@ def look(
     strengths = _strengths(issues, window, found.strength) | _strengths(parts, window, found.strength)
     parents = {id: issues.shown[rows[0]] for id, rows in subgroups.items()}
     result = Found(
-        window.uids,
+        window.heard,
         strengths,
         columns,
         parents,
@@ -168,7 +168,7 @@ def _lost_vectors(
     """Vectors and languages of the strongest members of issues that have none in the window."""
     out = {}
     for id, issue in book.issues.items():
-        if issue.members or issue.state == MERGED:
+        if issue.state == MERGED or not window.heard.isdisjoint(issue.members):
             continue
         asked = _strongest(workspace, id, window.encoder)
         rows = connection.execute(asked).all()

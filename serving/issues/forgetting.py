@@ -38,6 +38,14 @@ def forget_quotes(connection: Connection, workspace: str, uids: Collection[str])
     return changed
 
 
+def forget_quotes_in(connection: Connection, workspace: str, id: str, uids: Collection[str]) -> None:
+    """Removes the quotes of answers that left one issue."""
+    gone, mine = set(uids), (clusters.c.workspace == workspace, clusters.c.id == id)
+    quotes = connection.execute(select(clusters.c.quotes).where(*mine)).scalar_one()
+    left = [each for each in quotes if each["response"] not in gone]
+    connection.execute(update(clusters).where(*mine).values(quotes=left))
+
+
 def _forget_words(
     connection: Connection, workspace: str, id: str, going: str, uids: Collection[str], count: int
 ) -> None:

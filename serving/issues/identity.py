@@ -9,6 +9,7 @@ import numpy as np
 from nlp.match import PART, Known, Lineage, match
 from nlp.spread import unit
 from serving.issues.known import ACTIVE, DISMISSED, ENDED, MERGED, PERSON, Book, Issue
+from serving.issues.window import Window
 from serving.store.database import new_id
 
 _REST = ""
@@ -51,7 +52,7 @@ class Placement:
 def identify(
     book: Book,
     part: bool,
-    uids: Sequence[str],
+    window: Window,
     labels: np.ndarray,
     points: np.ndarray,
     lost: Mapping[str, np.ndarray],
@@ -59,13 +60,13 @@ def identify(
 ) -> Placement:
     """Places answers found in groups `labels` int (n,) into issues, or with `part` into sub-issues.
 
-    points float32 (n, m), unit rows; `lost`: centroids, as this run spreads vectors, of issues without an answer in the
-    window; `over`: those of whom the last answer is older than the window.
+    points float32 (n, m), unit rows; `lost`: centroids, as this run spreads vectors, of issues without an answer that
+    was read; `over`: those of whom the last answer is older than the window.
     """
     own = book.own()
     known = {id: issue for id, issue in sorted(book.issues.items()) if (issue.parent is not None) == part}
-    seen = set(uids)
-    members = {id: own[id] & seen for id in known}
+    uids, heard = window.uids, window.heard
+    members = {id: own[id] & heard for id in known}
     labels = divided(book, members, uids, labels, points)
     before = [Known(id, members[id], None if members[id] else lost.get(id)) for id in known]
     matching = match(before, _groups(uids, labels, points))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from nlp.portrait import Answer
 from serving.store.tables import responses, tags, vectors
@@ -35,14 +35,21 @@ class Window:
     scale: tuple[float, float] | None
 
     @property
-    def speaking(self) -> int:
-        return int((np.abs(self.vectors).sum(axis=1) > 0).sum())
+    def heard(self) -> frozenset[str]:
+        """The answers that say something and have a vector; of the others a run knows nothing."""
+        return frozenset(uid for uid, text in zip(self.uids, self.texts, strict=True) if text)
 
 
-def newest_encoder(connection: Connection, workspace: str) -> str | None:
-    """The encoder of the last response that has a vector; None where none has."""
-    mine = select(vectors.c.encoder).where(vectors.c.workspace == workspace, vectors.c.part == 0)
-    return connection.execute(mine.order_by(vectors.c.response.desc(), vectors.c.encoder.desc()).limit(1)).scalar()
+def encoder_of(connection: Connection, workspace: str, now: datetime) -> str | None:
+    """The encoder that most answers of the window have a vector of, of several the newest; None where none has.
+
+    After a new model has come it is the old one's until the answers have been read anew.
+    """
+    of = vectors.c
+    joined = vectors.join(responses, and_(responses.c.workspace == of.workspace, responses.c.uid == of.response))
+    asked = select(of.encoder).select_from(joined).where(within(workspace, now), of.part == 0).group_by(of.encoder)
+    ranked = asked.order_by(func.count().desc(), func.max(of.response).desc(), of.encoder.desc())
+    return connection.execute(ranked.limit(1)).scalar()
 
 
 def within(workspace: str, now: datetime) -> ColumnElement[bool]:

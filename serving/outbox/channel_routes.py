@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from nlp.errors import InputError
 from serving.access import Caller
 from serving.audit import record
-from serving.ingest.idempotency import Answer, Key
+from serving.idempotency import Answer, Key, answer, creating, located
 from serving.outbox import schemas as to
 from serving.outbox import targets
 from serving.outbox.asking import (
@@ -23,8 +23,6 @@ from serving.outbox.asking import (
     Id,
     Reader,
     after,
-    answer,
-    creating,
     enabled,
     found_or_404,
 )
@@ -69,7 +67,7 @@ async def create_channel(parts: Given, caller: Admin, body: to.ChannelIn, key: K
             _record(connection, parts, caller, "create", row["id"], role=body.role, types=row["types"])
         return answer(201, _shown(row))
 
-    return await creating(parts, caller, key, "channels", body, work, "/v1/channels/{id}")
+    return await creating(parts, caller, key, "channels", body, work, located("/v1/channels/{id}"))
 
 
 @router.get("/channels/{id}", operation_id="get_channel", summary="One channel", responses=FOUND)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection
 
-from serving.store.database import insert, new_id
+from serving.store.database import insert, insert_of, new_id
 from serving.store.loop_tables import events
 
 TYPES = (
@@ -38,11 +39,8 @@ def emit(
     """
     if type not in TYPES:
         raise ValueError(f"there is no event type {type}")
-    row = _row(workspace, type, subject, data, now)
-    statement = insert(connection, events).values(**row, dedupe=dedupe)
-    once = statement.on_conflict_do_nothing(index_elements=["workspace", "dedupe"])
-    # what is returned tells whether there is a row: PostgreSQL's driver does not count those of an INSERT
-    return connection.execute(once.returning(events.c.id)).scalar_one_or_none()
+    row = {**_row(workspace, type, subject, data, now), "dedupe": dedupe}
+    return connection.execute(_once(connection.dialect.name), row).scalar_one_or_none()
 
 
 def emit_alone(
@@ -52,6 +50,14 @@ def emit_alone(
     row = _row(workspace, type, subject, data, now)
     connection.execute(insert(connection, events).values(**row, spread_at=now))
     return row
+
+
+@cache
+def _once(dialect: str) -> Any:
+    """Built once: building a statement takes longer than running it."""
+    statement = insert_of(dialect, events).on_conflict_do_nothing(index_elements=["workspace", "dedupe"])
+    # what is returned tells whether there is a row: PostgreSQL's driver does not count those of an INSERT
+    return statement.returning(events.c.id)
 
 
 def _row(workspace: str, type: str, subject: str | None, data: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from nlp.errors import InputError
 from serving.access import Caller
 from serving.audit import record
-from serving.ingest.idempotency import Answer, Key
+from serving.idempotency import Answer, Key, answer, creating, located
 from serving.outbox import channel_routes, log, log_routes, targets
 from serving.outbox import schemas as to
 from serving.outbox.asking import (
@@ -24,8 +24,6 @@ from serving.outbox.asking import (
     Id,
     Reader,
     after,
-    answer,
-    creating,
     enabled,
     found_or_404,
 )
@@ -69,7 +67,7 @@ async def create_webhook(parts: Given, caller: Admin, body: to.WebhookIn, key: K
             _record(connection, parts, caller, "create", row["id"], types=body.types, mode=body.mode)
         return answer(201, _with_secret(parts, row, secret))
 
-    return await creating(parts, caller, key, "webhooks", body, work, "/v1/webhooks/{id}")
+    return await creating(parts, caller, key, "webhooks", body, work, located("/v1/webhooks/{id}"))
 
 
 @router.get("/webhooks/{id}", operation_id="get_webhook", summary="One webhook", responses=FOUND)

@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, delete, select, tuple_, update
 
 from serving.privacy.person import Person, Subject, chunks
-from serving.privacy.traces import Traces, without
+from serving.privacy.traces import ERASED, Traces, without
 from serving.problems import STATUS, Code, Problem
+from serving.store.issue_tables import alarms, clusters, improvements
 from serving.store.loop_tables import attempts, audit, case_events, deliveries, events, idempotency, jobs, refusals
 from serving.store.tables import corrections
 
@@ -19,8 +20,13 @@ DOCUMENTS: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (case_events, ("detail",)),
     (attempts, ("notes",)),
     (corrections, ("note",)),
+    (clusters, ("name", "quotes")),
+    (improvements, ("action",)),
+    (alarms, ("sentence",)),
 )
 """Columns that a person may be named or quoted in; the row stays."""
+TITLES = ("name", "action", "sentence")
+"""Columns whose few words ("damaged parcel") may stand in anybody's verbatim: a whole one alone is a quote there."""
 PAGE = 1000
 _GONE = Problem(Code.GONE, "the answer of this request was erased with the person it was about")
 
@@ -70,6 +76,9 @@ def _cleaned(name: str, value: Any, traces: Traces, alias: str) -> Any:
         return None  # a word that must be unique: what is replaced must not meet another
     if name == "subject" and value is not None and value.startswith(("response:", "case:")):
         return value  # our own numbers, of rows that are gone
+    if name in TITLES and value is not None:
+        named = traces.names is not None and traces.names.search(value)
+        return ERASED if named or any(text in value for text in traces.texts) else value
     return without(value, traces)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from serving.audit import record
 from serving.cases.rows import lock_respondent
+from serving.issues.forgetting import forget
 from serving.privacy import elsewhere, originals
 from serving.privacy.person import delete_rows, find_person
 from serving.privacy.tombstones import bury, is_buried, pseudonym
@@ -51,6 +52,8 @@ def erase(
     counts = Counter(originals.erase(connection, workspace, person))
     counts.update(elsewhere.erase_events(connection, workspace, person, traces))
     counts.update(elsewhere.erase_answers(connection, workspace, traces))
+    if issues := forget(connection, workspace, person.subject.responses):
+        counts["clusters cleaned"] = issues
     counts.update(delete_rows(connection, workspace, person.subject))
     counts.update(elsewhere.erase_traces(connection, workspace, traces, subject_of(digest)))
     known = bool(counts) or is_buried(connection, workspace, digest)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Select, Table, and_, delete, exists, or_, sel
 
 from serving.audit import record
 from serving.cases.state import ACTIVE
+from serving.issues.forgetting import forget
 from serving.parts import Parts
 from serving.privacy.originals import FINISHED
 from serving.privacy.person import Subject, delete_rows
@@ -85,6 +86,7 @@ def _drop_responses(connection: Connection, workspace: str, cutoff: datetime) ->
     uids = tuple(row.uid for row in rows)
     opened = select(cases.c.id).where(cases.c.workspace == workspace, cases.c.response.in_(uids))
     subject = Subject(None, uids, tuple(connection.execute(opened).scalars()))
+    forget(connection, workspace, uids)
     delete_rows(connection, workspace, subject)
     _drop_strangers(connection, workspace, {row.respondent for row in rows if row.respondent is not None})
     return len(rows)

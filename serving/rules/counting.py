@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from nlp.taxonomy import Taxonomy
 from serving.rules.lineage import Themes, descendants
@@ -84,29 +85,37 @@ class StoredCounts:
         key = wanted.key(self._row)
         if key is None:
             return 0
-        at = self._row["answered_at"]
-        held = [
-            responses.c.workspace == self._workspace,
-            responses.c.answered_at > at - wanted.window,
-            responses.c.answered_at <= at,
-            responses.c.uid != self._row["uid"],  # whether its tags are stored yet must not matter
-            *self._like(dict(wanted.fixed) | dict(zip(wanted.own, key, strict=True))),
-        ]
-        others = self._connection.execute(select(func.count()).select_from(responses).where(*held)).scalar_one()
+        at, values = self._row["answered_at"], dict(wanted.fixed) | dict(zip(wanted.own, key, strict=True))
+        theme = values.pop("theme", None)
+        covered = None if theme is None else tuple(descendants(theme, self._frame))
+        given = {"in_workspace": self._workspace, "after": at - wanted.window, "until": at, "but": self._row["uid"]}
+        given |= {f"of_{name}": value for name, value in values.items()}
+        others = self._connection.execute(_counted(covered, tuple(values)), given).scalar_one()
         return others + wanted.covers(self._row, self._themes)
 
-    def _like(self, values: dict[str, Any]) -> list[ColumnElement[bool]]:
-        theme = values.pop("theme", None)
-        held = [] if theme is None else [self._tagged(theme, values.pop("sentiment", None))]
-        return [*held, *(responses.c[name] == value for name, value in values.items())]
 
-    def _tagged(self, theme: str, mood: str | None) -> ColumnElement[bool]:
-        covered = descendants(theme, self._frame)
-        # tags of an older frame can be under a theme of this one by their dots alone
-        dotted = [tags.c.theme.startswith(f"{id}.", autoescape=True) for id in covered]
-        below = or_(tags.c.theme.in_(covered), *dotted)
-        of = and_(tags.c.workspace == self._workspace, tags.c.response == responses.c.uid, below)
-        return select(1).where(of if mood is None else and_(of, tags.c.sentiment == mood)).exists()
+@lru_cache(maxsize=256)
+def _counted(themes: tuple[str, ...] | None, names: tuple[str, ...]) -> Select[int]:
+    """Built once for each kind of count: building a statement takes longer than running it."""
+    values = {name: bindparam(f"of_{name}") for name in names}
+    held = [
+        responses.c.workspace == bindparam("in_workspace"),
+        responses.c.answered_at > bindparam("after"),
+        responses.c.answered_at <= bindparam("until"),
+        responses.c.uid != bindparam("but"),  # whether its tags are stored yet must not matter
+    ]
+    if themes is not None:
+        held.append(_tagged(themes, values.pop("sentiment", None)))
+    held += [responses.c[name] == value for name, value in values.items()]
+    return select(func.count()).select_from(responses).where(*held)
+
+
+def _tagged(themes: tuple[str, ...], mood: BindParameter[str] | None) -> ColumnElement[bool]:
+    # tags of an older frame can be under a theme of this one by their dots alone
+    dotted = [tags.c.theme.startswith(f"{id}.", autoescape=True) for id in themes]
+    below = or_(tags.c.theme.in_(themes), *dotted)
+    of = and_(tags.c.workspace == bindparam("in_workspace"), tags.c.response == responses.c.uid, below)
+    return select(1).where(of if mood is None else and_(of, tags.c.sentiment == mood)).exists()
 
 
 class SlidingCounts:

@@ -18,6 +18,8 @@ _FILES = [
     "data/policies/redaction.yaml",
     "data/policies/gate.yaml",
 ]
+_ELSEWHERE = [f"data/policies/{name}.yaml" for name in ("briefs", "cases", "emerging", "retention", "routing")]
+"""Explained, key by key, on the page of what they decide."""
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -51,7 +53,14 @@ def _fits(path: str, pattern: str) -> bool:
 
 def test_every_policy_file_has_its_section() -> None:
     shipped = [path.relative_to(_ROOT).as_posix() for path in (_ROOT / "data/policies").glob("*.yaml")]
-    assert sorted(_FILES) == sorted(["data/taxonomy.yaml", *shipped])
+    explained = {*_FILES, *_ELSEWHERE}
+    assert sorted(explained) == sorted(["data/taxonomy.yaml", *shipped])
+
+
+@pytest.mark.parametrize("file", _ELSEWHERE)
+def test_a_file_that_is_explained_elsewhere_says_where(file: str) -> None:
+    [page] = re.findall(r"\]\((\w+\.md)\)", _section("docs/policies.md", file))
+    assert file.rsplit("/", 1)[1] in (_ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("file", _FILES)

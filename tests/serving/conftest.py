@@ -72,9 +72,7 @@ def word_classifier() -> WordClassifier:
     return WordClassifier()
 
 
-assert issue_tables.metadata is loop_tables.metadata is tables.metadata, (
-    "one description of all tables"
-)
+assert issue_tables.metadata is loop_tables.metadata is tables.metadata, "one description of all tables"
 
 
 @pytest.fixture(scope="session")
@@ -105,12 +103,12 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     found.close()
 
 
-def copy_database(address: str) -> str:
-    """The address of a new copy of the database at this one."""
+def copy_database(address: str, of: str = "postgres") -> str:
+    """The address of a new copy of a database of the server at this address."""
     name = f"t{new_id()}"
     engine = create_engine(Database(address).url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE postgres"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {of}"))
     engine.dispose()
     return address.replace("/postgres?", f"/{name}?")
 

@@ -7,7 +7,7 @@ import pytest
 from loop import Api, Clock
 from starlette.testclient import TestClient
 
-from serving.ingest.idempotency import ABANDONED, KEPT, asked
+from serving.idempotency import ABANDONED, KEPT, asked
 from serving.ingest.routes import router
 from serving.parts import Parts
 from serving.store.database import insert

@@ -2,8 +2,9 @@
 
 import threading
 
+import numpy as np
 import pytest
-from issue_rows import Answers, issue_of, issues, members
+from issue_rows import WIDTH, Answers, issue_of, issues, members
 from loop import START, Clock
 from sqlalchemy import insert, select, update
 
@@ -11,6 +12,7 @@ from serving.issues.discovery import run_once
 from serving.issues.turns import LEASE
 from serving.parts import Parts
 from serving.store.issue_tables import cluster_lineage, cluster_members, clusters, discoveries
+from serving.store.tables import vectors
 
 NAMES = ("courier", "invoice", "queue", "screen")
 
@@ -166,7 +168,7 @@ def test_too_few_answers_are_no_issue(parts: Parts, answers: Answers, clock: Clo
     assert run_once(parts) == 1
 
 
-def test_workspaces_are_apart_and_vectors_of_an_older_encoder_do_not_mix(parts: Parts, answers: Answers) -> None:
+def test_workspaces_are_apart(parts: Parts, answers: Answers) -> None:
     groups = fill(answers)
     other = Answers(parts.database, "other", made=10_000)
     fill(other)
@@ -178,3 +180,28 @@ def test_workspaces_are_apart_and_vectors_of_an_older_encoder_do_not_mix(parts: 
         spaces = dict(connection.execute(select(clusters.c.id, clusters.c.workspace)).all())
     assert all(spaces[cluster] == workspace for workspace, cluster in rows)
     assert {spaces[id] for id in ids.values()} == {"acme"}
+
+
+def test_issues_outlive_a_new_encoder(parts: Parts, answers: Answers, clock: Clock) -> None:
+    groups = fill(answers)
+    run_once(parts)
+    ids = found(parts, groups)
+    turned = np.linalg.qr(np.random.default_rng(3).normal(size=(WIDTH, WIDTH)))[0]
+    with parts.database.read() as connection:
+        old = connection.execute(select(vectors)).mappings().all()
+    new = [{**row, "encoder": "enc-2", "data": _turned(row["data"], turned)} for row in old]
+    for share in (new[:30], new[30:]):  # as the answers are read anew, which takes its time
+        with parts.database.write() as connection:
+            connection.execute(insert(vectors), share)
+        answers.about("courier", 2, clock.forward(days=1))
+        assert run_once(parts) == 1
+        assert found(parts, groups) == ids
+        answers.encoder = "enc-2"
+    with parts.database.read() as connection:
+        assert {row["encoder"] for row in issues(connection).values()} == {"enc-2"}
+    assert {line[0] for line in lineage(parts)} == {"birth"}
+
+
+def _turned(data: bytes, turned: np.ndarray) -> bytes:
+    """Another encoder's vector of the same text: as near to the others, and elsewhere."""
+    return (np.frombuffer(data, "<f2").astype(np.float32) @ turned).astype("<f2").tobytes()

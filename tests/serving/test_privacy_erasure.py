@@ -37,6 +37,7 @@ MARK = "zanzibar parcel came crushed"
 
 GONE_WITH_THEM = ("respondents", "responses", "analyses", "corrections", "tags", "vectors", "outcomes", "cases")
 GONE_WITH_THEM += ("case_responses", "case_events", "attempts", "events", "deliveries", "delivery_tries")
+GONE_WITH_THEM += ("cluster_members",)
 """Tables whose rows about a person go."""
 OF_THEIR_FILES = {("job_files", "data"), ("idempotency", "answer"), ("idempotency", "key")}
 OUR_WORDS = {
@@ -45,6 +46,14 @@ OUR_WORDS = {
     *(("refusals", name) for name in ("workspace", "job", "code")),
     *(("audit", name) for name in ("workspace", "by", "action")),
     *(("idempotency", name) for name in ("workspace", "route", "digest")),
+    # labels and keywords are words that answers of several people share; facts are shares of dimensions
+    *(("clusters", name) for name in ("workspace", "id", "parent", "state", "merged_into", "label", "keywords")),
+    *(("clusters", name) for name in ("facts", "encoder", "centroid", "owner", "theme")),
+    *(("cluster_lineage", name) for name in ("workspace", "kind", "from", "to", "by")),
+    *(("cluster_models", name) for name in ("workspace", "encoder", "arrays")),
+    *(("discoveries", name) for name in ("workspace", "leased_by")),
+    *(("improvements", name) for name in ("workspace", "id", "cluster", "owner", "by")),
+    *(("alarms", name) for name in ("workspace", "kind", "subject", "direction", "event")),
 }
 """Columns that only we write, and never anything of a person."""
 

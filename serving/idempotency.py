@@ -10,9 +10,11 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import Header
+from pydantic import BaseModel
 from sqlalchemy import Connection, delete, select, update
 from starlette.responses import JSONResponse
 
+from serving.access import Caller
 from serving.parts import Parts
 from serving.problems import Code, problem
 from serving.store.database import insert
@@ -63,6 +65,33 @@ def asked(workspace: str, key: str, route: str, *sent: bytes) -> Asked:
     for part in sent:
         found.update(hashlib.sha256(part).digest())
     return Asked(workspace, key, route, found.hexdigest())
+
+
+def answer(status: int, body: BaseModel) -> Answer:
+    return Answer(status, body.model_dump(mode="json", by_alias=True))
+
+
+async def creating(
+    parts: Parts,
+    caller: Caller,
+    key: str | None,
+    route: str,
+    body: BaseModel | bytes | None,
+    work: Callable[[], Answer],
+    headers: Callable[[Mapping[str, Any]], Headers] = lambda content: {},
+) -> JSONResponse:
+    """Does the work in a thread, once for each Idempotency-Key of a route; `body` is what was sent."""
+    sent = body.model_dump_json(by_alias=True).encode() if isinstance(body, BaseModel) else body or b""
+
+    async def run() -> Answer:
+        return await asyncio.to_thread(work)
+
+    return await once(parts, asked(caller.workspace, key, route, sent) if key else None, run, headers)
+
+
+def located(at: str) -> Callable[[Mapping[str, Any]], Headers]:
+    """The address of what was made, such as `/v1/webhooks/{id}`."""
+    return lambda content: {"Location": at.format(**content)}
 
 
 async def once(

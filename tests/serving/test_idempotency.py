@@ -1,0 +1,97 @@
+"""Requests that create can be sent twice: the second time nothing is made, and the first answer comes again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from loop import Api
+from sqlalchemy import func, select
+from starlette.testclient import TestClient
+
+from serving import openapi
+from serving.app import ROUTERS, create_app
+from serving.metrics import Metrics
+from serving.parts import Parts
+from serving.store import loop_tables, tables
+
+HEADER = "Idempotency-Key"
+ITEM = {"text": "The courier was late", "metric": "nps", "score": 1, "respondent": {"id": "c-77"}}
+OUTCOME = {"respondent": "c-77", "kind": "score", "at": "2026-11-02T09:00:00Z", "value": 9}
+CHANNEL = {"name": "team", "role": "manager", "url": "mailto://u:p@example.org"}
+TRIED = {"channel": "phone", "result": "no_answer"}
+CREATING = [
+    ("responses", {"items": [ITEM]}, tables.responses),
+    ("cases", {"response": "{response}", "priority": 2}, loop_tables.cases),
+    ("cases/{case}/attempts", TRIED, loop_tables.attempts),
+    ("outcomes", {"items": [OUTCOME]}, tables.outcomes),
+    ("connectors", {"kind": "typeform"}, loop_tables.connectors),
+    ("webhooks", {"url": "https://example.org/hook"}, loop_tables.webhooks),
+    ("channels", CHANNEL, loop_tables.channels),
+    ("keys", {"name": "second", "scopes": ["read"]}, loop_tables.keys),
+]
+TOLD_APART = "a request that creates takes the header; an answer of 201 or 202 says that it creates"
+
+
+@pytest.fixture
+def client(api: Callable[..., Api]) -> TestClient:
+    return api(*ROUTERS).client()
+
+
+def filled(value: Any, ids: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: filled(each, ids) for name, each in value.items()}
+    return value.format(**ids) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(("path", "body", "table"), CREATING, ids=[path for path, _, _ in CREATING])
+def test_sent_twice_it_makes_one(client: TestClient, parts: Parts, path: str, body: Any, table: Any) -> None:
+    ids = {"response": "", "case": ""}
+    if "{" in f"{path}{body}":
+        ids["response"] = client.post("/v1/responses", json={"items": [ITEM]}).json()["items"][0]["uid"]
+        ids["case"] = client.get("/v1/cases").json()["items"][0]["id"]
+    headers = {HEADER: "k-1", "If-Match": '"1"'}
+    address, sent = f"/v1/{path.format(**ids)}", filled(body, ids)
+    first = client.post(address, json=sent, headers=headers)
+    assert first.is_success, first.text
+    before = count(parts, table)
+    second = client.post(address, json=sent, headers=headers)
+    assert (second.status_code, second.headers["idempotent-replayed"]) == (first.status_code, "true")
+    # the secret of a key is kept nowhere, so it cannot come twice
+    assert second.json() == first.json() | ({"key": None} if path == "keys" else {})
+    for name in ("location", "etag"):
+        assert second.headers.get(name) == first.headers.get(name)
+    assert count(parts, table) == before
+    other = client.post(address, json={**sent, "more": 1}, headers={**headers, HEADER: "k-2"})
+    assert other.status_code == 422
+
+
+def count(parts: Parts, table: Any) -> int:
+    with parts.database.read() as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def test_a_key_of_another_request_is_refused(client: TestClient) -> None:
+    for scopes, status in ((["read"], 201), (["act"], 409)):
+        answer = client.post("/v1/keys", json={"name": "second", "scopes": scopes}, headers={HEADER: "k-1"})
+        assert answer.status_code == status
+    assert answer.json()["code"] == "key_reused"
+
+
+def test_a_refused_request_can_be_mended_under_its_key(client: TestClient) -> None:
+    for scopes, status in ((["read"], 201), (["act"], 409)):
+        name = {"name": "second", "scopes": scopes}
+        assert client.post("/v1/keys", json=name, headers={HEADER: scopes[0]}).status_code == status
+    again = {"name": "third", "scopes": ["act"]}
+    assert client.post("/v1/keys", json=again, headers={HEADER: "act"}).status_code == 201
+
+
+def test_every_post_that_creates_takes_the_header() -> None:
+    paths = openapi.document(create_app(Metrics()))["paths"]
+    taking = {
+        path
+        for path, item in paths.items()
+        if any(found.get("name") == HEADER for found in item.get("post", {}).get("parameters", []))
+    }
+    making = {path for path, item in paths.items() if {"201", "202"} & set(item.get("post", {}).get("responses", {}))}
+    listed = {"/v1/" + path.replace("{case}", "{id}") for path, _, _ in CREATING}
+    assert making | listed <= taking, TOLD_APART
