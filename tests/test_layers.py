@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,12 +67,18 @@ def _imports_of(node: ast.AST, file: str, lazy: bool = False) -> Iterator[_Impor
         yield from _imports_of(child, file, lazy)
 
 
+@cache
 def _tree(path: Path) -> tuple[ast.Module, str]:
     return ast.parse(path.read_text(encoding="utf-8")), path.relative_to(_ROOT).as_posix()
 
 
+@cache
+def _imports_in(package: str) -> list[_Import]:
+    return [found for path in _files(package) for found in _imports_of(*_tree(path))]
+
+
 def _imports(*packages: str) -> list[_Import]:
-    return [found for package in packages for path in _files(package) for found in _imports_of(*_tree(path))]
+    return [found for package in packages for found in _imports_in(package)]
 
 
 def _calls(path: Path) -> Iterator[tuple[str, int]]:
