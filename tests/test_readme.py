@@ -23,6 +23,7 @@ def test_every_setting_stands_in_the_readme_and_no_other():
 
 def test_every_command_of_the_readme_exists():
     known = {command.name or command.callback.__name__ for command in app.registered_commands}
+    known |= {group.name for group in app.registered_groups}
     told = set(re.findall(r"(?:bin/|`)holos (\w+)", README))
     assert told and told <= known
 

@@ -16,6 +16,7 @@ from serving.ingest.effects import react
 from serving.issues.online import join
 from serving.parts import Parts
 from serving.privacy.tombstones import blocked
+from serving.store.database import untangled
 from serving.store.people import known, remember
 from serving.store.saving import Arrived, Saved, by_key, save
 
@@ -57,7 +58,7 @@ async def take(
             read.append(_Read(place, given[place], response, analysis))
         else:
             out[place] = Taken("error", response.id, error=error)
-    return await asyncio.to_thread(_keep, parts, workspace, read, out, actor, also)
+    return await asyncio.to_thread(untangled, lambda: _keep(parts, workspace, read, out, actor, also))
 
 
 def _look(

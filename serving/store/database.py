@@ -2,20 +2,39 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from nlp.errors import InputError
 
 BUSY_SECONDS = 30
 """SQLite has one writer at a time; another waits this long for its turn."""
+
+
+ATTEMPTS = 5
+"""Times a transaction is tried that others got into a knot with: each knot takes one of them down, the rest go on."""
+_KNOTS = ("40P01", "40001")
+"""SQLSTATE of a deadlock and of a failed serialization: nothing of the transaction is kept, and it may be tried again."""
+
+T = TypeVar("T")
+
+
+def untangled(work: Callable[[], T]) -> T:
+    """What `work`, a whole transaction, answers; done anew where PostgreSQL ended it in favour of another."""
+    for left in range(ATTEMPTS - 1, -1, -1):
+        try:
+            return work()
+        except OperationalError as error:
+            if not left or getattr(error.orig, "sqlstate", None) not in _KNOTS:
+                raise
+    raise AssertionError("the last attempt answers or raises")
 
 
 class Database:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,10 @@ from durability import (
 from durable_checks import check, check_end, expire_leases, quiet
 from receivers import Receiver, drip, hang, reset, status
 from server_process import Running, running
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from serving.outbox.wire import TIMEOUT
-from serving.store.database import Database, new_id
+from serving.store.database import Database, new_id, untangled
 from serving.store.loop_tables import jobs, webhooks
 
 KINDS = ("sqlite", "postgresql")
@@ -259,3 +260,24 @@ def loaded(url: str, key: str, books: Books) -> Iterator[None]:
             thread.stop()
         for thread in threads:
             thread.join(40)
+
+
+def test_a_transaction_that_a_deadlock_ended_is_tried_again(postgresql: str, tmp_path: Path) -> None:
+    """Two writers that lock the same two rows in opposite orders: PostgreSQL ends one, and both get their work done."""
+    address, met = new_database("postgresql", tmp_path, postgresql), threading.Barrier(2, timeout=10)
+    key_for(address)
+    database, tries = Database(address), []
+
+    def work(first: int, second: int) -> None:
+        tries.append(first)
+        with database.write() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(first)))
+            if len(tries) <= 2:
+                met.wait()
+            connection.execute(select(func.pg_advisory_xact_lock(second)))
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(untangled, partial(work, *order)) for order in ((1, 2), (2, 1))]
+        assert [each.result(30) for each in both] == [None, None]
+    assert len(tries) == 3
+    database.close()
