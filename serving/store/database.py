@@ -21,7 +21,7 @@ BUSY_SECONDS = 30
 ATTEMPTS = 5
 """Times a transaction is tried that others got into a knot with: each knot takes one of them down, the rest go on."""
 _KNOTS = ("40P01", "40001")
-"""SQLSTATE of a deadlock and of a failed serialization: nothing of the transaction is kept, and it may be tried again."""
+"""SQLSTATE of a deadlock and of a failed serialization: nothing of the transaction is kept, and it can be done anew."""
 
 T = TypeVar("T")
 
