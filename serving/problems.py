@@ -13,6 +13,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
+from serving import logs
+from serving.store.database import Unreachable
+
 MEDIA_TYPE = "application/problem+json"
 MAX_INVALID_PARAMS = 100
 """A thousand wrong items would answer with more than was sent; the detail says how many there are in all."""
@@ -178,6 +181,7 @@ def install(app: FastAPI) -> None:
     """Makes a FastAPI app answer its own errors as problems."""
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(Unreachable, _on_unreachable)
     app.add_exception_handler(Exception, _on_crash)
 
 
@@ -192,6 +196,14 @@ async def _on_validation(_: Request, error: Exception) -> Response:
         return problem(Code.BAD_JSON, "the body is not JSON").problem.to_response()
     wrong = [(_path(item["loc"]), item["type"], item["msg"]) for item in error.errors()]
     return validation_failed(wrong).problem.to_response()
+
+
+async def _on_unreachable(_: Request, error: Exception) -> Response:
+    # the reason names the installation's database: it is for the log
+    logs.get_logger().error("store_unreachable", request_id=REQUEST_ID.get(), reason=str(error))
+    return problem(
+        Code.NOT_READY, "the store does not answer; try again shortly", Retry_After="5"
+    ).problem.to_response()
 
 
 async def _on_crash(_: Request, __: Exception) -> Response:

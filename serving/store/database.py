@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from nlp.errors import InputError
+from nlp.errors import HolosError, InputError
 
 BUSY_SECONDS = 30
 """SQLite has one writer at a time; another waits this long for its turn."""
@@ -37,6 +37,10 @@ def untangled(work: Callable[[], T]) -> T:
     raise AssertionError("the last attempt answers or raises")
 
 
+class Unreachable(HolosError):  # noqa: N818 - it is a state to report
+    """The database does not answer, or is none."""
+
+
 class Database:
     """Transactions on one database; safe to share between threads, opened anew by each process."""
 
@@ -54,7 +58,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that changes nothing; what it sees is of one moment."""
-        with self.engine.connect() as connection:
+        with self.connected() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
             else:
@@ -68,7 +72,7 @@ class Database:
 
         A thread has one at a time: on SQLite a second within the first would wait for itself.
         """
-        with self._turn, self.engine.connect() as connection:
+        with self._turn, self.connected() as connection:
             if self.is_sqlite:
                 # a plain BEGIN would fail, not wait, when it wants to write after another has
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -77,6 +81,15 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def connected(self) -> Connection:
+        """A connection outside a transaction; raises Unreachable."""
+        try:
+            return self.engine.connect()
+        except DBAPIError as error:
+            reason = str(error.orig).strip().splitlines()[0]
+            where = make_url(self.url).render_as_string(hide_password=True)
+            raise Unreachable(f"the database {where} cannot be opened: {reason}; see HOLOS_DATABASE") from None
 
 
 class _Ticks:

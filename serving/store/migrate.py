@@ -86,7 +86,7 @@ def _alone(database: Database) -> Iterator[Connection]:
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             yield connection
         return
-    with database.engine.connect() as connection:
+    with database.connected() as connection:
         # a table is altered by making it anew: dropping the old one must not take the rows that refer to it along
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         try:
