@@ -4,6 +4,7 @@ import hmac
 import json
 import socketserver
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,7 +35,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class _Server:
+class _Server(ABC):
     """A server in a thread, for as long as the context lasts."""
 
     server: Any = field(default=None, init=False)
@@ -50,8 +51,9 @@ class _Server:
         self.server.shutdown()
         self.server.server_close()
 
+    @abstractmethod
     def make(self) -> Any:
-        raise NotImplementedError
+        """The server, not yet started."""
 
     @property
     def port(self) -> int:
