@@ -45,6 +45,7 @@ def test_an_unreadable_line_is_named_by_its_number(tmp_path, content, message):
         ("plain.jsonl.gz", b'{"text": "not zipped"}'),
         ("short.jsonl.gz", gzip.compress(b'{"text": "cut off"}')[:-12]),
     ],
+    ids=["another encoding", "not zipped", "cut off"],  # a zip holds the time: two test processes must see one id
 )
 def test_a_file_in_another_encoding_is_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
