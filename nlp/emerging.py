@@ -22,7 +22,7 @@ WEEK = 7
 class Sensitivity:
     """What is worth telling. The defaults are those at which a replay of real answers stays quiet (see the README)."""
 
-    rate: float = 0.02
+    rate: float = 0.001
     """Share of false ones among what is told, over everything of one kind and direction tested at one time."""
     support: int = 5
     """Answers in the window below which nothing is told."""
@@ -36,7 +36,7 @@ class Sensitivity:
     history: int = 3
     """Days before the window that it takes at least."""
     quiet: int = 7
-    """Days in which a series that was told is not told again, unless it has doubled since."""
+    """Days in which a series that was told is not told again, unless as many days hold twice as much now."""
     most: int = 5
     """Alarms in 24 hours, the clearest: who is told of ten things at once reads none. The rest waits for room."""
     away: int = 21

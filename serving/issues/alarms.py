@@ -1,7 +1,7 @@
 """Which findings are told: none twice, and of those made of the same answers the clearest alone."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -10,7 +10,7 @@ from nlp.emerging import Finding, Sensitivity
 from serving.issues.series import CLUSTER, COMPLAINTS, THEME, TOUCHPOINT, Columns, Key, rows_of
 
 DOUBLED = 2
-"""How many times what was told it takes to tell again before the quiet period is over."""
+"""How many times what was told, in as many days, it takes to tell again before the quiet period is over."""
 _ORDER = {CLUSTER: 0, THEME: 1, COMPLAINTS: 1, TOUCHPOINT: 2}
 
 
@@ -55,9 +55,12 @@ def worth_telling(
     room = sensitivity.most - sum(each.direction != "falling" and each.at > _start(now, 1) for each in recent)
     for finding in _clearest_first(list(found), columns, now):
         key, aware = subject_of(finding), known[_group(finding.direction)]
-        if key in hidden or _quiet(finding, recent) or any(_same(finding, other) for other in kept):
+        doubled = _doubled(finding, recent, columns, now)
+        if key in hidden or any(_same(finding, other) for other in kept):
             continue
-        if _doubled(finding, recent) or _stands(finding, columns, aware, now, sensitivity):
+        if not doubled and _earlier(finding, recent):
+            continue
+        if doubled or _stands(finding, columns, aware, now, sensitivity):
             if finding.direction != "falling":
                 room -= 1
                 if room < 0:
@@ -104,16 +107,14 @@ def _earlier(finding: Finding, recent: Sequence[Told]) -> list[Told]:
     return [each for each in recent if (each.kind, each.id) == key and _group(each.direction) == group]
 
 
-def _doubled(finding: Finding, recent: Sequence[Told]) -> bool:
-    """Whether it was told before and is now twice as much; what falls cannot fall twice."""
+def _doubled(finding: Finding, recent: Sequence[Told], columns: Columns, now: datetime) -> bool:
+    """Whether it was told before and as many days hold twice as much now; what falls cannot fall twice."""
     earlier = _earlier(finding, recent)
     if not earlier or finding.direction == "falling":
         return False
-    return finding.observed >= DOUBLED * max(each.observed for each in earlier)
-
-
-def _quiet(finding: Finding, recent: Sequence[Told]) -> bool:
-    return bool(_earlier(finding, recent)) and not _doubled(finding, recent)
+    return all(
+        len(window_rows(replace(finding, days=each.days), columns, now)) >= DOUBLED * each.observed for each in earlier
+    )
 
 
 def _add(known: np.ndarray, direction: str, columns: Columns, key: Key, since: datetime | None) -> None:

@@ -1,16 +1,17 @@
 """Every hour: what rises, falls or returns in each workspace, told once to whom it concerns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from nlp.emerging import Finding, findings
-from nlp.errors import PolicyError
+from serving.frame.store import frame_of
 from serving.issues.alarm_policy import AlarmPolicy, load_alarm_policy, policy_of
 from serving.issues.alarms import Told, subject_of, window_rows, worth_telling
+from serving.issues.known import ENDED, MERGED
 from serving.issues.sentence import Reason, dominant, sentence
 from serving.issues.series import CLUSTER, COMPLAINTS, THEME, Columns, Key, load_columns, rows_of, tally
 from serving.keys import ensure_workspace
@@ -18,7 +19,7 @@ from serving.outbox.events import emit
 from serving.parts import Parts
 from serving.store.columns import NAME
 from serving.store.database import insert
-from serving.store.issue_tables import alarms, clusters
+from serving.store.issue_tables import alarms, cluster_lineage, clusters
 from serving.store.tables import workspaces
 
 FALLING = "falling"
@@ -30,6 +31,11 @@ def run_once(parts: Parts) -> int:
     with parts.database.read() as connection:
         names = connection.execute(select(workspaces.c.id).order_by(workspaces.c.id)).scalars().all()
     return sum(_watch(parts, name, shipped, now) for name in names)
+
+
+def tell_now(parts: Parts, workspace: str) -> int:
+    """The same in one workspace, where something came up just now."""
+    return _watch(parts, workspace, load_alarm_policy(parts.settings.data_dir), parts.clock())
 
 
 def _watch(parts: Parts, workspace: str, shipped: AlarmPolicy, now: datetime) -> int:
@@ -78,10 +84,29 @@ def _chosen(
 
 
 def _told(connection: Connection, workspace: str, since: datetime) -> list[Told]:
+    """What was told, under what it is now: an issue that a run found to be one with another is that other."""
     of = alarms.c
     asked = select(of.kind, of.subject, of.direction, of.observed, of.days, of.at)
-    rows = connection.execute(asked.where(of.workspace == workspace, of.at > since).order_by(of.id))
-    return [Told(*row) for row in rows]
+    rows = connection.execute(asked.where(of.workspace == workspace, of.at > since).order_by(of.id)).all()
+    into = _merged(connection, workspace, since)
+    return [Told(row[0], _followed(row[1], into) if row[0] == CLUSTER else row[1], *row[2:]) for row in rows]
+
+
+def _merged(connection: Connection, workspace: str, since: datetime) -> dict[str, str]:
+    """What issues that are no more went into, the last time."""
+    of, own = cluster_lineage.c, clusters.c
+    joined = cluster_lineage.join(clusters, and_(own.workspace == of.workspace, own.id == of["from"]))
+    gone = and_(of.kind == "merge", of.at > since, own.state.in_((ENDED, MERGED)))
+    asked = select(of["from"], of.to).select_from(joined).where(of.workspace == workspace, gone)
+    return {before: after for before, after in connection.execute(asked.order_by(of.id)) if before and after}
+
+
+def _followed(id: str, into: Mapping[str, str]) -> str:
+    seen = {id}
+    while (after := into.get(id)) and after not in seen:
+        seen.add(after)
+        id = after
+    return id
 
 
 def _muted(connection: Connection, workspace: str, now: datetime) -> list[Key]:
@@ -94,10 +119,7 @@ def label(connection: Connection, parts: Parts, workspace: str, key: Key) -> str
     """What people call a theme, issue or touchpoint."""
     kind, id = key
     if kind == THEME:
-        try:
-            return parts.taxonomy().label(id)
-        except PolicyError:  # tagged by an earlier frame, or a group without a name
-            return id
+        return frame_of(connection, workspace, parts.taxonomy()).label(id)
     if kind != CLUSTER:
         return id
     of = clusters.c

@@ -1,7 +1,7 @@
 """A workspace's answers lived through again: what would have been told, and when."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from nlp.cluster import PLACED, cluster
 from nlp.emerging import Finding, Sensitivity, findings
 from nlp.spread import Spread
 from serving.issues.alarms import Told, subject_of, window_rows, worth_telling
+from serving.issues.online import JOINED
 from serving.issues.series import CLUSTER, DAYS, Columns, Key, tally, theme_marks
 from tests.benchmarks.emerging_data import COMPLAINING, Answers
 
@@ -21,14 +22,16 @@ SMALLEST = 5
 
 @dataclass(eq=False)
 class Issues:
-    """A stand-in for the online clustering: known issues, new answers placed in them, births out of what is left."""
+    """A stand-in for what the product does between two full runs: new answers join known issues, births are looked for.
+
+    Issues from number `first_born` on came up since the clustering; `founders` are their rows of the stream.
+    """
 
     spread: Spread
     centroids: np.ndarray
-    near: list[float]
     names: list[str]
-    first_born: int = 0
-    """Those from this number on came up since the clustering."""
+    first_born: int
+    founders: list[np.ndarray] = field(default_factory=list)
 
     @classmethod
     def of(cls, history: Answers) -> "Issues":
@@ -38,34 +41,28 @@ class Issues:
         centres = found.part_centroids if len(found.part_centroids) else found.centroids
         whole = [issue for issue in range(len(found.centroids)) if issue not in set(found.part_of.tolist())]
         centroids = np.concatenate([centres, found.centroids[whole]]) if len(found.part_centroids) else centres
-        return cls(
-            found.spread, centroids, [PLACED] * len(centroids), [f"c{n}" for n in range(len(centroids))], len(centroids)
-        )
+        return cls(found.spread, centroids, [f"c{number}" for number in range(len(centroids))], len(centroids))
 
     def copy(self) -> "Issues":
-        return Issues(self.spread, self.centroids.copy(), list(self.near), list(self.names), self.first_born)
+        return replace(self, names=list(self.names), founders=list(self.founders))
 
-    def place(self, points: np.ndarray) -> np.ndarray:
-        """int (n,): the issue each point is in, -1 for none; what came up stands before what was there."""
-        placed = self._nearest(points, self.first_born, len(self.names))
-        return np.where(placed >= 0, placed, self._nearest(points, 0, self.first_born))
+    def place(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """int (n,): the issue each of these rows of the stream is in, -1 for none."""
+        cosine = points @ self.centroids.T
+        nearest = cosine.argmax(axis=1)
+        best = cosine[np.arange(len(points)), nearest]
+        # what joins an issue that came up joins it as new answers do, what was there before as a full run places it
+        placed = np.where(best >= np.where(nearest < self.first_born, PLACED, JOINED), nearest, -1)
+        for number, founders in reversed(list(enumerate(self.founders, self.first_born))):
+            placed[np.isin(rows, founders)] = number
+        return placed
 
-    def _nearest(self, points: np.ndarray, first: int, last: int) -> np.ndarray:
-        if first == last:
-            return np.full(len(points), -1)
-        cosine = points @ self.centroids[first:last].T
-        cosine[cosine < np.array(self.near[first:last])] = -1.0
-        best = cosine.argmax(axis=1)
-        return np.where(cosine[np.arange(len(points)), best] > 0, best + first, -1)
-
-    def give_birth(self, points: np.ndarray, age: np.ndarray, placed: np.ndarray) -> int:
-        """New issues where complaints have become dense; how many."""
-        found = births(points, age, placed >= self.first_born, SMALLEST)
-        for each in found:
+    def give_birth(self, points: np.ndarray, age: np.ndarray, rows: np.ndarray) -> None:
+        """New issues where complaints have become dense."""
+        for each in births(points, age, self.place(points, rows) >= self.first_born):
             self.centroids = np.concatenate([self.centroids, each.centre[None]])
-            self.near.append(each.near)
+            self.founders.append(rows[each.members])
             self.names.append(f"b{len(self.names)}")
-        return len(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,9 +127,8 @@ class Replay:
             return {}
         rows = first + np.flatnonzero(self._unhappy[first:last] & (np.abs(self._points[first:last]).sum(axis=1) > 0))
         points, age = self._points[rows], (end - self.answers.at[rows]) / np.timedelta64(1, "D")
-        placed = self.issues.place(points)
-        if self.issues.give_birth(points, age, placed):
-            placed = self.issues.place(points)
+        self.issues.give_birth(points, age, rows)
+        placed = self.issues.place(points, rows)
         found = {number: rows[placed == number] - first for number in np.unique(placed[placed >= 0])}
         return {(CLUSTER, self.issues.names[number]): members for number, members in found.items()}
 

@@ -8,12 +8,15 @@ import numpy as np
 
 from tests.benchmarks.emerging_data import NAMES, SEEDS, Answers, together
 
-__all__ = ["NAMES", "START", "Issue", "in_order", "issues_of", "mixed", "put_in", "shuffle"]
+__all__ = ["NAMES", "REPORT", "START", "TUNE", "Issue", "in_order", "issues_of", "mixed", "put_in", "shuffle"]
 
 BASE_A_DAY = 100
 START = np.datetime64("2026-03-02T00:00:00")  # a Monday
 CONTACT, REMOTE, MORTGAGE = "Contacting services", "Дистанционное обслуживание", "Ипотека"
 FOOD, MEDICINES = "Food & drink provision & facilities", "Supplying & understanding medication"
+DEPOSITS, SHORTAGE, TRANSPORT = "Вклады", "Number & deployment of staff", "Transport to/ from services"
+REPORT, TUNE = "report", "tune"
+"""Halves of the evaluation: what is tuned is tuned on other issues and other times than those that are reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,20 @@ class Issue:
     chronic: bool = False
 
 
-def issues_of(sets: dict[str, Answers]) -> list[Issue]:
-    """Three of another trade, three of the base's own, two in languages that the base has not; two chronic ones."""
+def issues_of(sets: dict[str, Answers], half: str = REPORT) -> list[Issue]:
+    """Of another trade, of the base's own, and in languages that the base has not; two chronic ones are reported."""
     air, nhs, bank, seed = (sets[name] for name in ("us_airline_tweets_en", "nhs_fft_en", "bank_reviews_ru", SEEDS))
+    if half == TUNE:
+        return [
+            Issue("late flight (en)", (), complaints(air, "Late Flight")),
+            Issue("damaged luggage (en)", (), complaints(air, "Damaged Luggage")),
+            Issue("booking a flight (en)", (), complaints(air, "Flight Booking Problems")),
+            Issue("deposits (ru, base's trade)", (DEPOSITS,), complaints(bank, DEPOSITS)),
+            Issue("too few staff (en, base's trade)", (SHORTAGE,), complaints(nhs, SHORTAGE)),
+            Issue("transport (en, base's trade)", (TRANSPORT,), complaints(nhs, TRANSPORT)),
+            Issue("prices (pl, ru)", (), complaints(seed, "price.level", ("pl", "ru"))),
+            Issue("queues (uk, ru)", (), complaints(seed, "process.waiting", ("uk", "ru"))),
+        ]
     return [
         Issue("lost luggage (en)", (), complaints(air, "Lost Luggage")),
         Issue("cancelled flights (en)", (), complaints(air, "Cancelled Flight")),
