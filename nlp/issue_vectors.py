@@ -30,6 +30,11 @@ def piece_weights(pieces: Sequence[tuple[str, float]]) -> np.ndarray:
     return (COMMON / (COMMON + frequency)).astype(np.float32)
 
 
+def issue_version(encoder: str, rare: bool) -> str:
+    """The version of an `IssueEncoder` over an encoder of this version; `rare`: with weights of pieces."""
+    return f"{encoder}.issues{'-rare' if rare else ''}"
+
+
 class IssueEncoder:
     """Means of token states weighted by the rarity of the pieces; plain means where no weights are known."""
 
@@ -37,7 +42,7 @@ class IssueEncoder:
         if (tokenizer is None) != (weights is None):
             raise ValueError("give the tokenizer and the weights of its pieces together, or neither")
         self.dimension = encoder.dimension
-        self.version = f"{encoder.version}.issues{'-rare' if weights is not None else ''}"
+        self.version = issue_version(encoder.version, rare=weights is not None)
         self._encoder, self._tokenizer, self._weights = encoder, tokenizer, weights
 
     def vectors(self, texts: Iterable[str]) -> np.ndarray:

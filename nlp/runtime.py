@@ -19,6 +19,7 @@ PRECISIONS: tuple[Precision, ...] = ("auto", "fast", "fp32")
 ACTIVATION_GROUP = 64  # activations that share a scale: 32 costs a tenth of the speed, a whole token costs accuracy
 INT8_LIMIT = 127.0
 MIDDLE = 128.0
+WHOLE = "u8"  # OpenVINO's name for the type of compressed weights
 
 
 class Session(Protocol):
@@ -182,7 +183,8 @@ def _inputs(ids: np.ndarray, attention: np.ndarray, words: WordTable | None) -> 
 def _compress(model: Any) -> None:
     """Replaces the weight of every linear layer by int8 and a scale for each output, in place.
 
-    The processor plugin then rounds activations too, in groups along each token, and multiplies in int8.
+    The processor plugin then rounds activations too, in groups along each token, and multiplies in int8. What is left
+    of the weights is copied: one constant that stays in the mapped file would keep all of it in memory.
     """
     opset = import_module("openvino.opset13")
     for node in model.get_ops():
@@ -198,6 +200,9 @@ def _compress(model: Any) -> None:
         restored = opset.multiply(opset.subtract(values, middle), opset.constant(scale))
         product = opset.matmul(node.input_value(0), restored, False, True)
         node.output(0).replace(product.output(0))
+    for node in model.get_ops():
+        if node.get_type_name() == "Constant" and node.get_element_type().get_type_name() != WHOLE:
+            node.output(0).replace(opset.constant(np.array(node.data)).output(0))
 
 
 def _linear_weight(node: Any) -> np.ndarray | None:

@@ -11,8 +11,9 @@ from nlp.text import normalise
 from nlp.types import Response
 from serving import shipped
 from serving.batcher import Classifier
+from serving.issues.encoder import BareEncoder
 from serving.keys import NewKey, first_key
-from serving.parts import Parts, utc_now
+from serving.parts import IssueVectors, Parts, utc_now
 from serving.settings import Settings
 from serving.store.database import Database
 from serving.store.migrate import migrate
@@ -61,8 +62,10 @@ def first_start(settings: Settings) -> NewKey | None:
         database.close()
 
 
-def assemble(database: Database, settings: Settings, reader: Reader) -> Parts:
-    """Raises PolicyError for a policy file that is wrong."""
+def assemble(
+    database: Database, settings: Settings, reader: Reader, issue_vectors: IssueVectors | None = None
+) -> Parts:
+    """Raises PolicyError for a policy file that is wrong; `issue_vectors` of the settings' own encoder if left out."""
     rules = read_rules(settings.data_dir)
     return Parts(
         database,
@@ -72,4 +75,5 @@ def assemble(database: Database, settings: Settings, reader: Reader) -> Parts:
         redact=lambda text: rules.redactor.redact(normalise(text)).text,
         taxonomy=reader.taxonomy,
         encoder=reader.encoder,
+        issue_vectors=issue_vectors or BareEncoder(settings),
     )

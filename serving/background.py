@@ -46,8 +46,9 @@ TASKS: tuple[Task, ...] = (
     Task("alarms", 3600, "serving.issues.watch:run_once"),
     Task("cases", 15, "serving.cases.ticks:run_once"),
     Task("digests", 30, "serving.outbox.digests:run_once"),
-    Task("discovery", 300, "serving.issues.discovery:run_once"),
+    Task("discovery", 60, "serving.issues.discovery:run_once"),
     Task("imports", 1, "serving.ingest.imports:run_once"),
+    Task("issue vectors", 5, "serving.issues.vectors:run_once"),
     Task("retention", 3600, "serving.privacy.retention:run_once"),
 )
 """Everything beside the outbox's own loop, which `run` adds."""

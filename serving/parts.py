@@ -1,10 +1,11 @@
 """What the routes and the background work stand on, put together once for a process."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Protocol
 
+import numpy as np
 from fastapi import Depends, Request
 
 from nlp.pipeline import Analysis
@@ -23,6 +24,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class IssueVectors(Protocol):
+    """What turns texts into the vectors by which issues are found, whatever model reads them otherwise."""
+
+    @property
+    def version(self) -> str:
+        """Vectors of two versions never mix."""
+        ...
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 (n, d), one for each text in order; zeros for a text without words."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """One process's database, clock, settings and reader of verbatims."""
@@ -39,6 +53,7 @@ class Parts:
     """The code frame in use now."""
     encoder: Callable[[str], str] = str
     """The encoder behind a model version; as long as nobody says, each model's vectors stay by themselves."""
+    issue_vectors: IssueVectors = field(kw_only=True)
 
 
 def parts_of(request: Request) -> Parts:

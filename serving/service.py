@@ -24,12 +24,13 @@ from serving.assembly import assemble, open_database
 from serving.batcher import Classifier
 from serving.classify import Sent, classify
 from serving.engine import Engine
+from serving.issues.encoder import BareEncoder
 from serving.loading import open_pipeline
 from serving.metrics import Metrics
 from serving.middleware import Border
 from serving.models import Models
 from serving.openapi import CLASSIFY
-from serving.parts import Parts
+from serving.parts import IssueVectors, Parts
 from serving.problems import ProblemError
 from serving.registry import Registry
 from serving.schemas import ResponseIn
@@ -48,6 +49,9 @@ HIDDEN = ("/static_content", "/assets")
 
 load: Callable[[Settings], Classifier] = open_pipeline
 """What a worker serves; replaced where something else than the model folder is to be served."""
+
+issue_vectors: Callable[[Settings], IssueVectors] = BareEncoder
+"""What issues are found by; replaced along with it."""
 
 metrics = Metrics()
 app = create_app(metrics)
@@ -135,7 +139,8 @@ class Holos:
         self.models.start()
         try:
             database = await asyncio.to_thread(open_database, self.settings)
-            self.parts = app.state.parts = assemble(database, self.settings, self.engine)
+            bare = issue_vectors(self.settings)
+            self.parts = app.state.parts = assemble(database, self.settings, self.engine, bare)
         except HolosError as error:
             # texts can still be classified; what needs the store answers 503
             logs.get_logger().error("store_not_opened", reason=str(error))

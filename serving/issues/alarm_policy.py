@@ -13,12 +13,13 @@ from sqlalchemy import Connection, select
 from nlp.emerging import Sensitivity
 from nlp.errors import PolicyError
 from nlp.nodes import Node
+from serving.store.language import language_of
 from serving.store.tables import workspaces
 
 KEY = "emerging"
-"""In `workspaces.settings`: those of level, language and zone that a workspace sets itself."""
+"""In `workspaces.settings`: the level and the zone, where a workspace sets them itself."""
 LANGUAGES = ("pl", "uk", "ru", "en")
-OWN = ("level", "language", "zone")
+OWN = ("level", "zone")
 _MOST = 10_000
 _LONGEST_QUIET = 365
 
@@ -44,7 +45,6 @@ class AlarmPolicy:
         return replace(
             self,
             level=root.at("level").one_of(tuple(self.levels)) if root.has("level") else self.level,
-            language=root.at("language").one_of(LANGUAGES) if root.has("language") else self.language,
             zone=_zone(root.at("zone")) if root.has("zone") else self.zone,
         )
 
@@ -52,7 +52,7 @@ class AlarmPolicy:
 def parse_alarm_policy(data: Any, source: str) -> AlarmPolicy:
     """PolicyError names `source` and the key that is wrong."""
     root = Node(data, source)
-    root.check_keys(("version", *OWN, "levels"))
+    root.check_keys(("version", "language", *OWN, "levels"))
     levels = root.at("levels")
     if not isinstance(levels.value, Mapping) or not levels.value:
         raise levels.wrong("must be a mapping that is not empty")
@@ -77,13 +77,12 @@ def load_alarm_policy(data_dir: Path) -> AlarmPolicy:
 
 
 def policy_of(connection: Connection, workspace: str, shipped: AlarmPolicy) -> AlarmPolicy:
-    """The shipped policy with what a workspace has set itself."""
+    """The shipped policy with what a workspace has set itself, in its language where there are sentences in that."""
     asked = select(workspaces.c.settings).where(workspaces.c.id == workspace)
     settings = connection.execute(asked).scalar_one_or_none() or {}
-    own = dict(settings.get(KEY, {}))
-    if settings.get("language") in LANGUAGES:
-        own.setdefault("language", settings["language"])
-    return shipped.overlaid(own, f"workspace {workspace}: settings: {KEY}")
+    policy = shipped.overlaid(settings.get(KEY, {}), f"workspace {workspace}: settings: {KEY}")
+    language = language_of(connection, workspace)
+    return replace(policy, language=language) if language in LANGUAGES else policy
 
 
 def _sensitivity(node: Node) -> Sensitivity:

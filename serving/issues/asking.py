@@ -1,16 +1,16 @@
 """What every request about issues has in common: who asks, which version was seen, and what goes wrong."""
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path
+from fastapi import Depends, Path
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from nlp.errors import InputError
+from serving import etags
 from serving.access import Caller, allowed
 from serving.idempotency import Answer, asked, once
 from serving.issues.actions import IssueChangedError, IssueStateError, UnknownIssueError, Work
@@ -30,30 +30,7 @@ CODES: tuple[tuple[type[InputError], Code], ...] = (
     (InputError, Code.VALIDATION_FAILED),
 )
 """The first that fits."""
-IF_MATCH = {
-    "name": "If-Match",
-    "in": "header",
-    "required": True,
-    "description": "the ETag of the cluster as you know it; * for any",
-    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")$'},
-}
-
-
-_ETAG = re.compile(r'"(\d{1,9})"', re.ASCII)
-
-
-def seen_version(
-    given: Annotated[str | None, Header(alias="If-Match", include_in_schema=False)] = None,
-) -> int | None:
-    """The version a caller saw, None for any (`*`); a 428 without the header, a 412 for what was never an ETag."""
-    if given is None:
-        raise problem(Code.VERSION_REQUIRED, "send If-Match with the ETag of the cluster as you know it")
-    if given.strip() == "*":
-        return None
-    found = _ETAG.fullmatch(given.strip())
-    if found is None:
-        raise problem(Code.VERSION_CHANGED, "If-Match is no ETag of this cluster; read the cluster and send its ETag")
-    return int(found[1])
+Seen = Annotated[int | None, Depends(etags.seen_version("cluster"))]
 
 
 @contextmanager

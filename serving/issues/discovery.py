@@ -1,6 +1,7 @@
-"""Looks for issues: every night among all answers of the window, every hour among those that belong to none."""
+"""Looks for issues: every night among all answers of the window, every hour where complaints come up."""
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,24 +11,24 @@ from sqlalchemy import Connection, select
 
 from nlp.cluster import cluster
 from nlp.spread import Spread, unit
-from serving.issues import spreads, turns
+from serving.issues import spreads, turns, watch
 from serving.issues.births import born
 from serving.issues.describe import Placed, described, tightness
 from serving.issues.identity import Placement, identify
 from serving.issues.known import MERGED, Book, edits, load_book, over
-from serving.issues.window import Window, decoded, encoder_of, load_window
+from serving.issues.window import SMALLEST, STRONGEST, Window, count, count_unread, decoded, load_window
 from serving.issues.writing import Found, write
 from serving.parts import Parts
 from serving.store.database import new_id
 from serving.store.issue_tables import cluster_members
+from serving.store.language import language_of
 from serving.store.tables import responses, vectors, workspaces
 
-SMALLEST = 5
-"""Answers that make an issue: fewer say the same by chance in any few hundred."""
 FEWEST = 20
 """Answers that say something below which nothing can be called recurring."""
-STRONGEST = 20
-"""Members by which an issue without an answer in the window is recognised when it returns."""
+BEHIND = 0.05
+"""Share of the answers that say something without a vector yet from which a run waits: it would count half an import
+as all there is, and find what the other half says only a night later."""
 TRIES = 3
 """People may change issues while a run is at work; what they did stands, and the run is done again."""
 
@@ -41,38 +42,53 @@ class _Overtaken(Exception):  # noqa: N818 - it is a state, not a fault
 
 def run_once(parts: Parts) -> int:
     """Does what is due in every workspace; answers in how many something was done."""
+    encoder = parts.issue_vectors.version
     with parts.database.read() as connection:
         now = parts.clock()
         names = connection.execute(select(workspaces.c.id).order_by(workspaces.c.id)).scalars().all()
-        waiting = [name for name in names if turns.due(connection, name, now)]
+        due = [name for name in names if turns.due(connection, name, encoder, now)]
+        waiting = [name for name in due if _ready(connection, name, encoder, now)]
     return sum(_turn(parts, workspace) for workspace in waiting)
+
+
+def _ready(connection: Connection, workspace: str, encoder: str, now: datetime) -> bool:
+    """Whether there is enough to look at, and nearly all of it has its vector; what is not ready stays due."""
+    all_ = count(connection, workspace, now)
+    return all_ >= FEWEST and count_unread(connection, workspace, encoder, now) <= BEHIND * all_
 
 
 def _turn(parts: Parts, workspace: str) -> int:
     worker = f"{WORKER}-{threading.get_ident() % 1_000_000}"
     with parts.database.write() as connection:
-        kind = turns.claim(connection, workspace, worker, parts.clock())
+        kind = turns.claim(connection, workspace, parts.issue_vectors.version, worker, parts.clock())
     if kind is None:
         return 0
     try:
-        for _ in range(TRIES):
-            try:
-                return _run(parts, workspace, worker, kind)
-            except _Overtaken:
-                continue
-        return 0
+        found = _tried(parts, workspace, worker, kind)
     finally:
         with parts.database.write() as connection:
             turns.give_up(connection, workspace, worker)
+    if found is not None and kind == "births" and found.columns:
+        watch.tell_now(parts, workspace)  # not up to an hour later, with the next round of alarms
+    return int(found is not None)
 
 
-def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> int:
+def _tried(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> Found | None:
+    """What a run found and wrote; None where there was too little to look at, or people were always quicker."""
+    for _ in range(TRIES):
+        try:
+            return _run(parts, workspace, worker, kind)
+        except _Overtaken:
+            continue
+    return None
+
+
+def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> Found | None:
     now = parts.clock()
     with parts.database.read() as connection:
-        encoder = encoder_of(connection, workspace, now)
-        window = load_window(connection, workspace, encoder or "", now)
+        window = load_window(connection, workspace, parts.issue_vectors.version, now)
         book = load_book(connection, workspace, now)
-        language = _language(connection, workspace)
+        language = language_of(connection, workspace)
         lost = _lost_vectors(connection, workspace, window, book) if kind == "full" else {}
         kept = spreads.kept(connection, workspace, window.encoder)
     spread: spreads.Kept | None = None
@@ -81,7 +97,7 @@ def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> int:
     else:
         found, spread = look(window, book, lost, language, now) if len(window.heard) >= FEWEST else (None, None)
     if found is None:
-        return 0  # too little to look at; it stays due
+        return None  # too little to look at; it stays due
     with parts.database.write() as connection:
         if not turns.held(connection, workspace, worker) or edits(connection, workspace) != book.edits:
             raise _Overtaken
@@ -91,7 +107,7 @@ def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> int:
         elif found.columns:
             spreads.changed(connection, workspace, now)
         turns.finish(connection, workspace, kind, len(window.uids), now)
-    return 1
+    return found
 
 
 def look(
@@ -112,7 +128,8 @@ def look(
     strengths = _strengths(issues, window, found.strength) | _strengths(parts, window, found.strength)
     parents = {id: issues.shown[rows[0]] for id, rows in subgroups.items()}
     result = Found(
-        window.heard,
+        window.read(window.heard),
+        window.encoder,
         strengths,
         columns,
         parents,
@@ -130,7 +147,14 @@ def _within(parts: np.ndarray, issues: Placement) -> np.ndarray:
         shown = [issues.shown[row] for row in rows]
         most = max(sorted({id for id in shown if id is not None}), key=shown.count, default=None)
         parts[rows] = [part if id is not None and id == most else -1 for id in shown]
-    return _renumbered(parts)
+    return _renumbered(_several(parts, issues))
+
+
+def _several(parts: np.ndarray, issues: Placement) -> np.ndarray:
+    """The labels without those of a part that is alone in its issue, for it was found in a group since divided."""
+    of = {part: issues.shown[row] for row, part in enumerate(parts.tolist()) if part >= 0}
+    parts_in = Counter(of.values())
+    return np.array([part if part >= 0 and parts_in[of[part]] > 1 else -1 for part in parts.tolist()], np.int64)
 
 
 def _renumbered(labels: np.ndarray) -> np.ndarray:
@@ -146,7 +170,7 @@ def _strengths(placement: Placement, window: Window, strength: np.ndarray) -> di
     """Memberships in the issues that track answers and, where these were merged, in those that show them."""
     found = {}
     for row, (own, shown) in enumerate(zip(placement.own, placement.shown, strict=True)):
-        for id in {own, shown} - {None}:
+        for id in {own, shown, *placement.also.get(row, ())} - {None}:
             found[window.uids[row], id] = round(max(float(strength[row]), 0.01), 4)
     return found
 
@@ -189,10 +213,3 @@ def _strongest(workspace: str, id: str, encoder: str):
 
 def _centroid(spread: Spread, found: np.ndarray, languages: list[str]) -> np.ndarray:
     return unit(spread.apply(found, languages).mean(axis=0, keepdims=True))[0]
-
-
-def _language(connection: Connection, workspace: str) -> str | None:
-    """The language of the workspace, in which its issues are named; None: each in that of most of its answers."""
-    asked = select(workspaces.c.settings).where(workspaces.c.id == workspace)
-    settings = connection.execute(asked).scalar_one_or_none() or {}
-    return settings.get("language")

@@ -1,13 +1,14 @@
 """Which found group is which known issue, with what people decided standing over what the vectors say."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nlp.match import PART, Known, Lineage, match
 from nlp.spread import unit
+from serving.issues.fresh import crowded, gathered, undivided
 from serving.issues.known import ACTIVE, DISMISSED, ENDED, MERGED, PERSON, Book, Issue
 from serving.issues.window import Window
 from serving.store.database import new_id
@@ -31,7 +32,8 @@ class Placement:
     """What n answers belong to.
 
     `own` is the issue that tracks an answer, None for none; `shown` is the one that people see it in: the same, or what
-    that was merged into. `states` has every issue that is new, or whose state changed.
+    that was merged into; `also`, by row, the fresh issues that it is in beside. `states` has every issue that is
+    new, or whose state changed.
     """
 
     own: tuple[str | None, ...]
@@ -39,13 +41,14 @@ class Placement:
     states: Mapping[str, str]
     born: frozenset[str]
     lineage: tuple[Line, ...]
+    also: Mapping[int, tuple[str, ...]]
 
     def rows(self) -> dict[str, np.ndarray]:
         """The rows that are shown in each issue, int64; issues in the order of their ids."""
         found: dict[str, list[int]] = {}
         for row, id in enumerate(self.shown):
-            if id is not None:
-                found.setdefault(id, []).append(row)
+            for each in {id, *self.also.get(row, ())} - {None}:
+                found.setdefault(each, []).append(row)
         return {id: np.array(found[id], np.int64) for id in sorted(found)}
 
 
@@ -67,15 +70,18 @@ def identify(
     known = {id: issue for id, issue in sorted(book.issues.items()) if (issue.parent is not None) == part}
     uids, heard = window.uids, window.heard
     members = {id: own[id] & heard for id in known}
-    labels = divided(book, members, uids, labels, points)
-    before = [Known(id, members[id], None if members[id] else lost.get(id)) for id in known]
+    told = undivided(known, members)
+    labels = gathered(known, told, uids, divided(book, told, uids, labels, points))
+    before = [Known(id, told[id], None if members[id] else lost.get(id)) for id in known]
     matching = match(before, _groups(uids, labels, points))
     placed = [matching.ids[label] if label >= 0 else None for label in labels]
     _restore(placed, known, members, set(matching.ids), uids)
-    states, lineage = _became(book, known, members, matching.ids, matching.lineage, over, placed)
+    also = _also(known, members, uids, placed)
+    there = {id for id in placed if id is not None} | {id for ids in also.values() for id in ids}
+    states, lineage = _became(book, known, members, matching.ids, matching.lineage, over, there)
     born = frozenset(matching.ids) - set(known)
     shown = tuple(None if id is None else book.root(id) for id in placed)
-    return Placement(tuple(placed), shown, states, born, lineage)
+    return Placement(tuple(placed), shown, states, born, lineage, also)
 
 
 def divided(
@@ -95,11 +101,13 @@ def divided(
 
 
 def _sides(book: Book, counts: Mapping[str, int], totals: Mapping[str, int]) -> dict[str, str]:
-    """The side of each issue that has a good part of its answers in the group."""
+    """The side of each issue that has a good part of its answers in the group; of every one beside a fresh one."""
     here = [root for root, count in sorted(counts.items()) if count >= PART * totals[root]]
     touched = {book.root(issue.id) for issue in book.issues.values() if issue.touched}
-    alone = {root for root in here if root in touched or any(book.split(root, other) for other in here)}
-    return {root: root if root in alone else _REST for root in here}
+    fresh = {root for root in here if root in book.issues and book.issues[root].fresh}
+    own = touched | fresh
+    alone = {root for root in here if root in own or any(book.split(root, other) for other in here)}
+    return {root: root if root in alone else _REST for root in (sorted(counts) if crowded(counts, fresh) else here)}
 
 
 def _parted(sides: Sequence[str | None], points: np.ndarray, first: int, free: int) -> np.ndarray:
@@ -139,6 +147,19 @@ def _restore(
                 placed[place[uid]] = id
 
 
+def _also(
+    known: Mapping[str, Issue], members: Mapping[str, frozenset[str]], uids: Sequence[str], placed: Sequence[str | None]
+) -> dict[int, tuple[str, ...]]:
+    """The fresh issues, by row, that answers stay in although they are another's too."""
+    place = {uid: row for row, uid in enumerate(uids)}
+    found: dict[int, tuple[str, ...]] = {}
+    for id in (id for id, issue in known.items() if issue.fresh):
+        for row in sorted(place[uid] for uid in members[id]):
+            if placed[row] != id:
+                found[row] = (*found.get(row, ()), id)
+    return found
+
+
 def _became(
     book: Book,
     known: Mapping[str, Issue],
@@ -146,10 +167,9 @@ def _became(
     ids: Sequence[str],
     told: Iterable[Lineage],
     over: frozenset[str],
-    placed: Sequence[str | None],
+    there: Collection[str],
 ) -> tuple[dict[str, str], tuple[Line, ...]]:
     """States that change, and the lineage; nothing is told of what people made one issue."""
-    there = {id for id in placed if id is not None}
     states = {id: ACTIVE for id in ids if id not in known}
     lines = []
     for line in told:

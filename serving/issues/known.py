@@ -7,15 +7,19 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from nlp.births import WINDOWS
 from serving.issues.window import LENGTH, within
 from serving.store.issue_tables import cluster_lineage, cluster_members, clusters, improvements
 from serving.store.tables import responses
 
 ACTIVE, DISMISSED, MERGED, ENDED = "active", "dismissed", "merged", "ended"
-RUN, ONLINE, PERSON = "run", "online", "person"
-"""Who put an answer into an issue."""
+RUN, BIRTH, ONLINE, PERSON = "run", "birth", "online", "person"
+"""Who put an answer into an issue: a full run, the hourly look that found the issue, the answer itself, people."""
 REMEMBERED = timedelta(days=400)
 """An issue that ended can return under its id for a year and a month: what recurs every winter is one issue."""
+FRESH = timedelta(days=WINDOWS[-1])
+"""For so long after an hourly look found an issue full runs leave it whole: dissolved while the answers that brought it
+up are recent, it would be found again, and told again, under another id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """An issue with its members of the window; `touched`: people named, own, mute, link, dismissed or split it."""
+    """An issue with its members of the window; `touched`: people named, own, mute, link, dismissed or split it.
+
+    `fresh`: an hourly look found it less than FRESH ago.
+    """
 
     id: str
     parent: str | None
@@ -39,6 +46,7 @@ class Issue:
     first_seen: datetime | None
     last_seen: datetime | None
     members: Mapping[str, Member]
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +83,12 @@ def load_book(connection: Connection, workspace: str, now: datetime) -> Book:
     """Everything known; issues that ended long ago are forgotten."""
     recent = or_(clusters.c.state != ENDED, clusters.c.last_seen > now - REMEMBERED)
     names = ("id", "parent", "state", "merged_into", "name", "owner", "theme", "muted_until", "first_seen", "last_seen")
-    asked = select(*(clusters.c[name] for name in names)).where(clusters.c.workspace == workspace, recent)
+    asked = select(*(clusters.c[name] for name in names), clusters.c.made_at)
+    asked = asked.where(clusters.c.workspace == workspace, recent)
     rows = connection.execute(asked.order_by(clusters.c.id)).mappings().all()
     members = _members(connection, workspace, now)
     worked = set(connection.execute(_improved(workspace)).scalars())
-    issues = {row["id"]: _issue(row, members.get(row["id"], {}), row["id"] in worked) for row in rows}
+    issues = {row["id"]: _issue(row, members.get(row["id"], {}), row["id"] in worked, now) for row in rows}
     return Book(issues, _split_by_people(connection, workspace, issues), edits(connection, workspace))
 
 
@@ -94,9 +103,10 @@ def edits(connection: Connection, workspace: str) -> int:
     return sum(connection.execute(each).scalar_one() for each in (asked, done, lines))
 
 
-def _issue(row: Mapping[str, Any], members: Mapping[str, Member], worked: bool) -> Issue:
+def _issue(row: Mapping[str, Any], members: Mapping[str, Member], worked: bool, now: datetime) -> Issue:
     told = any(row[name] is not None for name in ("name", "owner", "theme", "muted_until"))
     touched = told or worked or row["state"] == DISMISSED or any(each.by == PERSON for each in members.values())
+    up = any(each.by == BIRTH for each in members.values()) and row["state"] in (ACTIVE, DISMISSED)
     return Issue(
         row["id"],
         row["parent"],
@@ -106,6 +116,7 @@ def _issue(row: Mapping[str, Any], members: Mapping[str, Member], worked: bool) 
         row["first_seen"],
         row["last_seen"],
         members,
+        up and row["made_at"] > now - FRESH,
     )
 
 

@@ -30,7 +30,8 @@ class Filter:
     """Which issues; None asks for nothing. Without `parent` sub-issues are left out."""
 
     state: str = "active"
-    theme: str | None = None
+    themes: tuple[str, ...] | None = None
+    """One of them is enough."""
     language: str | None = None
     touchpoint: str | None = None
     parent: str | None = None
@@ -132,7 +133,7 @@ _ANSWER = tuple(
 
 def _fits(row: Mapping[str, Any], wanted: Filter) -> bool:
     facts = row["facts"]
-    if wanted.theme is not None and wanted.theme != row["theme"] and wanted.theme not in facts.get("themes", {}):
+    if wanted.themes is not None and not {*wanted.themes} & {row["theme"], *facts.get("themes", {})}:
         return False
     asked = (("languages", wanted.language), ("touchpoints", wanted.touchpoint))
     return all(value is None or facts.get(name, {}).get(value, 0.0) >= NOTED for name, value in asked)

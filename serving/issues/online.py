@@ -1,9 +1,8 @@
-"""New answers join known issues as they come in, in the transaction that keeps them."""
+"""New answers join known issues in the transaction that stores their vectors; changed ones leave theirs when kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,15 +12,24 @@ from nlp.spread import Spread
 from serving.issues import spreads
 from serving.issues.forgetting import forget_quotes
 from serving.issues.known import ACTIVE, DISMISSED, MERGED, ONLINE
-from serving.issues.window import SPOKEN, decoded
+from serving.issues.window import within
 from serving.issues.writing import Pair, put
 from serving.store.issue_tables import cluster_members, clusters
-from serving.store.saving import Saved, Vector
+from serving.store.tables import responses
 
 JOINED = 0.4
 """Cosine to an issue's centre from which a new answer joins it: of real answers of a new day four in five lie so near.
 A full run places what is farther too; until then it may be the beginning of something new, and is left to the births.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """An answer of the window that has its vector now."""
+
+    uid: str
+    language: str
+    answered_at: datetime
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,18 +48,40 @@ _SEEN: WeakKeyDictionary[Engine, dict[tuple[str, str], _Centres | None]] = WeakK
 
 
 def join(
-    connection: Connection, workspace: str, kept: Sequence[tuple[Saved, Vector | None]], now: datetime
+    connection: Connection,
+    workspace: str,
+    encoder: str,
+    new: Sequence[Newcomer],
+    points: np.ndarray,
+    now: datetime,
 ) -> dict[str, str]:
-    """Puts new and changed answers into the issue that each is nearest to, if it is near enough: issues by uid."""
-    _leave(connection, workspace, [saved.uid for saved, _ in kept if saved.outcome == "updated"])
-    spoken = [(saved, vector) for saved, vector in kept if vector is not None and _speaks(saved)]
-    joined: dict[str, str] = {}
-    for encoder in sorted({vector.encoder for _, vector in spoken}):
-        centres = _centres(connection, workspace, encoder)
-        if centres is not None:
-            own = [(saved, vector) for saved, vector in spoken if vector.encoder == encoder]
-            joined |= _join(connection, workspace, centres, own, now)
-    return joined
+    """Puts answers that are in no issue into that which each is nearest to, if it is near enough: issues by uid.
+
+    points float32 (n, d): their vectors of this encoder. Answers in an issue stay where they are.
+    """
+    centres = _centres(connection, workspace, encoder) if new else None
+    if centres is None:
+        return {}
+    inside = _inside(connection, workspace, [each.uid for each in new])
+    free = [place for place, each in enumerate(new) if each.uid not in inside]
+    return _join(connection, workspace, centres, [new[place] for place in free], points[free], now) if free else {}
+
+
+def leave(connection: Connection, workspace: str, uids: Sequence[str], now: datetime) -> None:
+    """Takes answers whose text changed out of their issues, with their quotes, until they are placed anew."""
+    if not uids:
+        return
+    of = cluster_members.c
+    mine = and_(of.workspace == workspace, of.response.in_(uids))
+    here = and_(responses.c.workspace == of.workspace, responses.c.uid == of.response)
+    counted = select(of.cluster, func.count()).select_from(cluster_members.join(responses, here))
+    left = connection.execute(counted.where(mine, within(workspace, now)).group_by(of.cluster)).all()
+    forget_quotes(connection, workspace, uids)
+    connection.execute(delete(cluster_members).where(mine))
+    for id, count in sorted((id, count) for id, count in left):
+        smaller = case((clusters.c.size > count, clusters.c.size - count), else_=0)
+        this = (clusters.c.workspace == workspace, clusters.c.id == id)
+        connection.execute(update(clusters).where(*this).values(size=smaller))
 
 
 def nearest(
@@ -75,23 +105,29 @@ def _join(
     connection: Connection,
     workspace: str,
     centres: _Centres,
-    own: Sequence[tuple[Saved, Vector]],
+    new: Sequence[Newcomer],
+    points: np.ndarray,
     now: datetime,
 ) -> dict[str, str]:
-    languages = [saved.row["language"] or "und" for saved, _ in own]
-    points = centres.spread.apply(decoded([vector.data for _, vector in own]), languages)
+    placed = centres.spread.apply(points, [each.language for each in new])
     pairs: dict[Pair, float] = {}
     joined = {}
-    for (saved, _), found in zip(own, nearest(points, centres.centroids, centres.ids, centres.parents), strict=True):
+    for each, found in zip(new, nearest(placed, centres.centroids, centres.ids, centres.parents), strict=True):
         for id, cosine in found:
             strength = round(min(cosine, 1.0), 4)
-            for each in {id, centres.roots.get(id, id)}:
-                pairs[saved.uid, each] = strength
+            for one in {id, centres.roots.get(id, id)}:
+                pairs[each.uid, one] = strength
         if found:
-            joined[saved.uid] = centres.roots.get(found[0][0], found[0][0])
+            joined[each.uid] = centres.roots.get(found[0][0], found[0][0])
     put(connection, workspace, pairs.items(), ONLINE, now)
-    _count(connection, workspace, pairs, {saved.uid: saved.row["answered_at"] for saved, _ in own})
+    _count(connection, workspace, pairs, {each.uid: each.answered_at for each in new})
     return joined
+
+
+def _inside(connection: Connection, workspace: str, uids: Sequence[str]) -> set[str]:
+    of = cluster_members.c
+    asked = select(of.response).where(of.workspace == workspace, of.response.in_(uids))
+    return set(connection.execute(asked).scalars())
 
 
 def _count(
@@ -107,22 +143,6 @@ def _count(
         mine = (clusters.c.workspace == workspace, clusters.c.id == id)
         new = {"size": clusters.c.size + len(moments), "last_seen": func.coalesce(later, last)}
         connection.execute(update(clusters).where(*mine).values(new))
-
-
-def _speaks(saved: Saved) -> bool:
-    effective: Mapping[str, Any] = saved.row["effective"]
-    kind = (effective.get("justification") or {}).get("kind")
-    return saved.outcome != "duplicate" and kind in SPOKEN and bool(saved.row["text"])
-
-
-def _leave(connection: Connection, workspace: str, uids: Sequence[str]) -> None:
-    """A text that changed is in no issue until it is placed anew."""
-    if not uids:
-        return
-    of = cluster_members.c
-    mine = and_(of.workspace == workspace, of.response.in_(uids))
-    forget_quotes(connection, workspace, uids)
-    connection.execute(delete(cluster_members).where(mine))
 
 
 def _centres(connection: Connection, workspace: str, encoder: str) -> _Centres | None:

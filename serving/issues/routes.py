@@ -4,28 +4,30 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from starlette.responses import JSONResponse
 
 from nlp.taxonomy import Theme
+from serving import etags
 from serving.audit import Reading
+from serving.frame.store import frame_of
 from serving.idempotency import Key
 from serving.issues import actions, listing
 from serving.issues import schemas as to
-from serving.issues.asking import IF_MATCH, Actor, ClusterId, Reader, created, seen_version, told, working
+from serving.issues.asking import Actor, ClusterId, Reader, Seen, created, told, working
 from serving.issues.promotion import promote
 from serving.issues.showing import improvement, item, shown
 from serving.openapi_parts import problems
 from serving.paging import Cursor, Limit, decode, id_in, moment_in, page
 from serving.parts import Given
 from serving.problems import Code, problem
+from serving.rules.lineage import descendants
 
 router = APIRouter(prefix="/v1/clusters", tags=["clusters"])
 
-_ETAG = {"ETag": {"description": "the version, for If-Match", "schema": {"type": "string"}}}
 _READ = problems(401, 403, 404, 422, 429)
 _LIST = {**problems(400, 401, 403, 422, 429)}
-_STEP: dict[str, Any] = {"responses": {200: {"headers": _ETAG}, **problems(401, 403, 404, 409, 422, 429)}}
+_STEP: dict[str, Any] = {"responses": {200: {"headers": etags.HEADERS}, **problems(401, 403, 404, 409, 422, 429)}}
 _MAKE: dict[str, Any] = {"status_code": 201, "responses": problems(400, 401, 403, 404, 409, 422, 429)}
 
 
@@ -36,16 +38,20 @@ def list_clusters(
     reads: Reading,
     sort: Annotated[listing.Sort, Query(description="most first; those without the figure last")] = "size",
     state: Annotated[to.State, Query()] = "active",
-    theme: Annotated[to.Name | None, Query(description="linked to it, or among its most frequent")] = None,
+    theme: Annotated[
+        to.Name | None, Query(description="or one under it: linked to it, or among its most frequent")
+    ] = None,
     language: Annotated[to.Name | None, Query(description="of at least a tenth of its answers")] = None,
     touchpoint: Annotated[to.Name | None, Query(description="of at least a tenth of its answers")] = None,
     parent: Annotated[to.Uid | None, Query(description="its sub-issues; without it, issues alone")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> to.ClusterList:
-    wanted = listing.Filter(state, theme, language, touchpoint, parent)
     after = listing.key_in(decode(cursor, 2)) if cursor else None
     with parts.database.read() as connection:
+        frame = frame_of(connection, caller.workspace, parts.taxonomy())
+        themes = tuple(descendants(theme, frame)) if theme else None
+        wanted = listing.Filter(state, themes, language, touchpoint, parent)
         found = listing.listed(connection, caller.workspace, wanted, sort, limit + 1, after)
         outside = listing.count_unclustered(connection, caller.workspace, parts.clock())
     kept = page(found, limit, lambda row: listing.key_of(row, sort))
@@ -76,7 +82,7 @@ def list_unclustered(
     "/{id}",
     operation_id="get_cluster",
     summary="An issue with all that belongs to it",
-    responses={200: {"headers": _ETAG}, **_READ},
+    responses={200: {"headers": etags.HEADERS}, **_READ},
 )
 def get_cluster(parts: Given, caller: Reader, reads: Reading, id: ClusterId, answer: Response) -> to.ClusterOut:
     with told(), parts.database.read() as connection:
@@ -107,8 +113,8 @@ def list_members(
     "/{id}",
     operation_id="edit_cluster",
     summary="Name, assign, mute or link an issue",
-    openapi_extra={"parameters": [IF_MATCH]},
-    responses={200: {"headers": _ETAG}, **problems(401, 403, 404, 412, 422, 428, 429)},
+    openapi_extra={"parameters": [etags.if_match("cluster")]},
+    responses={200: {"headers": etags.HEADERS}, **problems(401, 403, 404, 412, 422, 428, 429)},
 )
 def edit_cluster(
     parts: Given,
@@ -116,7 +122,7 @@ def edit_cluster(
     id: ClusterId,
     body: to.ClusterEditIn,
     answer: Response,
-    seen: Annotated[int | None, Depends(seen_version)],
+    seen: Seen,
 ) -> to.ClusterOut:
     given = body.model_fields_set
     if not given:

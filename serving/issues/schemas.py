@@ -222,7 +222,7 @@ class ClusterMember(ClusterAnswer):
     """An answer that belongs to an issue."""
 
     strength: float = Field(description="how surely it belongs there, 0 to 1")
-    by: Literal["run", "online", "person"]
+    by: Literal["run", "birth", "online", "person"]
     since: datetime
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Response
 from sqlalchemy import Connection
 
+from serving.etags import etag
 from serving.issues import listing
 from serving.issues import schemas as to
 from serving.issues.actions import find
@@ -27,7 +28,7 @@ def shown(connection: Connection, workspace: str, id: str, now: datetime, answer
     """An issue with all that belongs to it; its ETag goes into the answer."""
     row = find(connection, workspace, id)
     if answer is not None:
-        answer.headers["ETag"] = f'"{row["version"]}"'
+        answer.headers["ETag"] = etag(row["version"])
     asked = (connection, workspace, id)
     return to.ClusterOut(
         **item(row).model_dump(),

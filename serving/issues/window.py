@@ -1,12 +1,15 @@
-"""The answers among which issues are looked for: those of the last weeks, with their vectors of one encoder."""
+"""The answers among which issues are looked for: those of the last weeks, with their vectors of one encoder.
 
-from collections.abc import Sequence
+That encoder is the bare one (`Parts.issue_vectors`), the same for all models: a new model changes nothing here.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select
 
 from nlp.portrait import Answer
 from serving.store.tables import responses, tags, vectors
@@ -15,6 +18,10 @@ LENGTH = timedelta(days=90)
 """A quarter: long enough that a rare issue has its answers together, and most of it was in the run before."""
 SPOKEN = ("reason", "verdict_only")
 """Kinds of comment that an issue can be made of; what is empty, junk or no answer stays outside."""
+SMALLEST = 5
+"""Answers that make an issue: fewer say the same by chance in any few hundred."""
+STRONGEST = 20
+"""Members by which an issue without an answer in the window is recognised when it returns."""
 COMMON_SCALE = (0.0, 10.0)
 """Where answers have different scales, each score is put on this one by its place on its own."""
 
@@ -23,7 +30,7 @@ COMMON_SCALE = (0.0, 10.0)
 class Window:
     """n answers in the order they arrived; vectors float32 (n, d), zeros for an answer that says nothing.
 
-    `scale` is that of the scores in `answers`.
+    `scale` is that of the scores in `answers`; `revisions` are those of the texts that were read.
     """
 
     encoder: str
@@ -33,29 +40,45 @@ class Window:
     vectors: np.ndarray
     answers: tuple[Answer, ...]
     scale: tuple[float, float] | None
+    revisions: tuple[int, ...]
 
     @property
     def heard(self) -> frozenset[str]:
         """The answers that say something and have a vector; of the others a run knows nothing."""
         return frozenset(uid for uid, text in zip(self.uids, self.texts, strict=True) if text)
 
-
-def encoder_of(connection: Connection, workspace: str, now: datetime) -> str | None:
-    """The encoder that most answers of the window have a vector of, of several the newest; None where none has.
-
-    After a new model has come it is the old one's until the answers have been read anew.
-    """
-    of = vectors.c
-    joined = vectors.join(responses, and_(responses.c.workspace == of.workspace, responses.c.uid == of.response))
-    asked = select(of.encoder).select_from(joined).where(within(workspace, now), of.part == 0).group_by(of.encoder)
-    ranked = asked.order_by(func.count().desc(), func.max(of.response).desc(), of.encoder.desc())
-    return connection.execute(ranked.limit(1)).scalar()
+    def read(self, uids: Collection[str]) -> dict[str, int]:
+        """These answers with the revisions that were read."""
+        return {uid: revision for uid, revision in zip(self.uids, self.revisions, strict=True) if uid in uids}
 
 
 def within(workspace: str, now: datetime) -> ColumnElement[bool]:
     """Whether a response is in the window that ends now."""
     answered = responses.c.answered_at
     return and_(responses.c.workspace == workspace, answered > now - LENGTH, answered <= now)
+
+
+def speaking() -> ColumnElement[bool]:
+    """Whether a response says something that an issue can be made of."""
+    kind = responses.c.effective["justification"]["kind"].as_string()
+    return and_(responses.c.text != "", kind.in_(SPOKEN))
+
+
+def unread(encoder: str) -> ColumnElement[bool]:
+    """Whether a response has no vector of this encoder."""
+    of = vectors.c
+    mine = (of.workspace == responses.c.workspace, of.response == responses.c.uid, of.encoder == encoder, of.part == 0)
+    return ~exists().where(*mine)
+
+
+def count(connection: Connection, workspace: str, now: datetime) -> int:
+    """All answers of the window."""
+    return connection.execute(_counted(workspace, now)).scalar_one()
+
+
+def count_unread(connection: Connection, workspace: str, encoder: str, now: datetime) -> int:
+    """Answers of the window that say something and have no vector yet."""
+    return connection.execute(_counted(workspace, now).where(unread(encoder), speaking())).scalar_one()
 
 
 def load_window(connection: Connection, workspace: str, encoder: str, now: datetime) -> Window:
@@ -66,7 +89,7 @@ def load_window(connection: Connection, workspace: str, encoder: str, now: datet
         vectors.c.encoder == encoder,
         vectors.c.part == 0,
     )
-    names = ("uid", "text", "language", "sentiment", "score", "scale_min", "scale_max", "answered_at")
+    names = ("uid", "text", "language", "sentiment", "score", "scale_min", "scale_max", "answered_at", "revision")
     kind = responses.c.effective["justification"]["kind"].as_string().label("kind")
     asked = select(*(responses.c[name] for name in (*names, "touchpoint", "unit")), kind, vectors.c.data).select_from(
         responses.outerjoin(vectors, same)
@@ -83,7 +106,12 @@ def load_window(connection: Connection, workspace: str, encoder: str, now: datet
         decoded([row.data if _speaks(row) else None for row in rows]),
         tuple(_placed(answer, row, scale) for answer, row in zip(answers, rows, strict=True)),
         scale,
+        tuple(row.revision for row in rows),
     )
+
+
+def _counted(workspace: str, now: datetime) -> Select:
+    return select(func.count()).select_from(responses).where(within(workspace, now))
 
 
 def decoded(stored: Sequence[bytes | None]) -> np.ndarray:
@@ -97,7 +125,8 @@ def decoded(stored: Sequence[bytes | None]) -> np.ndarray:
 
 
 def _speaks(row: Any) -> bool:
-    return row.data is not None and row.kind in SPOKEN and bool(row.text)
+    # a vector of zeros stands for a text that could not be read
+    return row.data is not None and any(row.data) and row.kind in SPOKEN and bool(row.text)
 
 
 def _themes(connection: Connection, workspace: str, now: datetime) -> dict[str, tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """Puts what a run found into the store: issues, members and lineage, in the transaction that ends the run."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from sqlalchemy import update as plain_update
 
 from serving.issues.identity import Line
 from serving.issues.known import ACTIVE, MERGED, PERSON, RUN, Book, Member
+from serving.issues.window import unread
 from serving.store.database import insert
 from serving.store.issue_tables import cluster_lineage, cluster_members, clusters
 from serving.store.tables import responses
@@ -25,29 +27,35 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A run's result. `strengths`: every membership there is to be, by (response, issue); `read`: the answers it read.
+    """A run's result. `strengths`: every membership there is to be, by (response, issue), put there by `by`.
 
-    `columns` are those of issues that were found; `parents` and `states` of those that are new or changed.
+    `read`: the answers it read, with the revisions of their texts; `encoder`: whose vectors it read. `columns` are
+    those of issues that were found; `parents` and `states` of those that are new or changed.
     """
 
-    read: Collection[str]
+    read: Mapping[str, int]
+    encoder: str
     strengths: Mapping[Pair, float]
     columns: Mapping[str, Mapping[str, Any]]
     parents: Mapping[str, str | None]
     states: Mapping[str, str]
     lineage: Sequence[Line]
+    by: str = RUN
 
 
 def write(connection: Connection, workspace: str, book: Book, found: Found, now: datetime) -> None:
-    """Writes the difference between what is known and what was found; answers erased meanwhile are left out."""
-    gone = set(found.read) - _alive(connection, workspace, found.read)
+    """Writes the difference between what is known and what was found.
+
+    Answers that were erased, or whose text changed, meanwhile are left out: where they belong is not for this run.
+    """
+    same = _unchanged(connection, workspace, found)
+    gone = set(found.read) - same
     _write_issues(connection, workspace, book, found, gone, now)
     before = {(uid, id): member for id, issue in book.issues.items() for uid, member in issue.members.items()}
-    read = set(found.read)
     removed = [
         pair
         for pair, member in before.items()
-        if pair[0] in read and pair not in found.strengths and not _stays(book, found, pair[1], member)
+        if pair[0] in same and pair not in found.strengths and not _stays(book, found, pair[1], member)
     ]
     _remove(connection, workspace, removed)
     new = [
@@ -55,7 +63,7 @@ def write(connection: Connection, workspace: str, book: Book, found: Found, now:
         for pair, strength in found.strengths.items()
         if pair[0] not in gone and _differs(before.get(pair), strength)
     ]
-    put(connection, workspace, new, RUN, now)
+    put(connection, workspace, new, found.by, now)
     tell(connection, workspace, found.lineage, RUN, now)
 
 
@@ -110,14 +118,16 @@ def _write_issues(
     connection: Connection, workspace: str, book: Book, found: Found, gone: Collection[str], now: datetime
 ) -> None:
     born = [id for id in found.columns if id not in book.issues]
+    left = Counter(id for uid, id in found.strengths if uid in gone)
     rows = []
     for id in born:
-        columns = {**_without(found.columns[id], gone), "parent": found.parents.get(id), "state": found.states[id]}
+        own = {"parent": found.parents.get(id), "state": found.states[id]}
+        columns = {**_without(found.columns[id], gone, left[id]), **own}
         rows.append(new_issue(workspace, id, columns, now))
     if rows:
         connection.execute(plain_insert(clusters), rows)
     for id in sorted((set(found.columns) | set(found.states)) - set(born)):
-        columns = _without(found.columns[id], gone) if id in found.columns else {}
+        columns = _without(found.columns[id], gone, left[id]) if id in found.columns else {}
         if id in found.states:
             columns["state"] = found.states[id]
         if id in found.parents:
@@ -135,22 +145,25 @@ def _earliest(columns: dict[str, Any], before: datetime | None) -> dict[str, Any
     return columns if first is None or before is None else {**columns, "first_seen": min(first, before)}
 
 
-def _without(columns: Mapping[str, Any], gone: Collection[str]) -> dict[str, Any]:
+def _without(columns: Mapping[str, Any], gone: Collection[str], left: int) -> dict[str, Any]:
+    """The columns without the answers that are gone, so many of which were counted."""
     quotes = [each for each in columns["quotes"] if each["response"] not in gone]
-    return {**columns, "quotes": quotes}
+    return {**columns, "quotes": quotes, "size": columns["size"] - left}
 
 
-def _alive(connection: Connection, workspace: str, uids: Collection[str]) -> set[str]:
-    """Which of these responses are there, and stay until the transaction ends."""
-    found: set[str] = set()
-    ordered = sorted(uids)
+def _unchanged(connection: Connection, workspace: str, found: Found) -> set[str]:
+    """Which answers are as they were read, with their vectors; nobody takes in another text until we are done.
+
+    Whoever does locks the whole row, and so do we for him; what else is written to it goes on.
+    """
+    same: set[str] = set()
+    ordered, of = sorted(found.read), responses.c
     for start in range(0, len(ordered), AT_ONCE):
-        some = ordered[start : start + AT_ONCE]
-        asked = select(responses.c.uid).where(responses.c.workspace == workspace, responses.c.uid.in_(some))
-        found.update(
-            connection.execute(asked.order_by(responses.c.uid).with_for_update(read=True, key_share=True)).scalars()
-        )
-    return found
+        mine = (of.workspace == workspace, of.uid.in_(ordered[start : start + AT_ONCE]), ~unread(found.encoder))
+        asked = select(of.uid, of.revision).where(*mine).order_by(of.uid)
+        rows = connection.execute(asked.with_for_update(read=True, key_share=True))
+        same.update(uid for uid, revision in rows if revision == found.read[uid])
+    return same
 
 
 def _remove(connection: Connection, workspace: str, pairs: Sequence[Pair]) -> None:

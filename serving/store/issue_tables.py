@@ -58,7 +58,7 @@ cluster_members = Table(
     Column("response", String(ID), primary_key=True),
     Column("cluster", String(ID), primary_key=True),
     Column("strength", Float, nullable=False),
-    Column("by", String(16), nullable=False),  # run, online or person
+    Column("by", String(16), nullable=False),  # run, birth, online or person
     Column("since", Moment, nullable=False),
     of_response(),
     _of_cluster(),
@@ -98,6 +98,8 @@ discoveries = Table(
     Column("rows", Integer),  # answers that the last full run read
     Column("leased_until", Moment),
     Column("leased_by", String(ID)),
+    Column("reading_until", Moment),  # who makes the vectors by which they are found
+    Column("reading_by", String(ID)),
 )
 
 improvements = Table(

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 from insight_rows import Rows, day
-from loop import START, Api, Clock
+from loop import ROOT, START, Api, Clock
 from sqlalchemy import insert, select, update
 
 from nlp.errors import PolicyError
+from serving.issues.alarm_policy import load_alarm_policy, policy_of
 from serving.issues.alarm_routes import router
 from serving.issues.watch import run_once
 from serving.parts import Parts
 from serving.store.database import Database
-from serving.store.issue_tables import alarms, cluster_members, clusters
+from serving.store.issue_tables import alarms, cluster_lineage, cluster_members, clusters
+from serving.store.language import language_of
 from serving.store.loop_tables import events
 from serving.store.tables import workspaces
 
@@ -95,20 +97,44 @@ def test_a_surge_is_told_once_with_its_sentence_and_event(parts: Parts, database
     assert len(told(database)) == 1
 
 
-def test_what_has_doubled_is_told_again_within_the_quiet_period(parts: Parts, database: Database, clock: Clock) -> None:
+@pytest.mark.parametrize(("more", "alarms_in_all"), [(26, 2), (10, 1)])
+def test_what_has_doubled_in_as_many_days_is_told_again_within_the_quiet_period(
+    parts: Parts, database: Database, clock: Clock, more: int, alarms_in_all: int
+) -> None:
     settings(database)
     rows = usual()
-    surge(rows, 12)
+    surge(rows, 12, hours=20)
     rows.write(database)
     assert run_once(parts) == 1
-    clock.forward(hours=20)
-    more = Rows()
-    for place in range(14):
-        at = START + timedelta(hours=1 + place)
-        more.answer(uid=f"m{place}", at=at, themes=(("digital.reliability", "negative"),), sentiment="negative")
-    more.write(database)
+    clock.forward(hours=23)
+    late = Rows()
+    for place in range(more):
+        at = START + timedelta(hours=(1 + place) * 0.8)
+        late.answer(uid=f"m{place}", at=at, themes=(("digital.reliability", "negative"),), sentiment="negative")
+    late.write(database)
+    run_once(parts)
+    assert len(told(database)) == alarms_in_all
+
+
+@pytest.mark.parametrize(("state", "again"), [("ended", []), ("active", ["k2"])])
+def test_what_was_told_of_an_issue_that_went_into_another_is_not_told_of_that_one(
+    parts: Parts, database: Database, clock: Clock, state: str, again: list[str]
+) -> None:
+    settings(database)
+    rows = usual()
+    members = surge(rows, 15)
+    rows.write(database)
+    cluster(database, members)
     assert run_once(parts) == 1
-    assert [alarm["observed"] for alarm in told(database)] == [12, 26]
+    with database.write() as connection:
+        connection.execute(update(clusters).values(state=state))
+        connection.execute(cluster_members.delete())
+        line = {"workspace": "acme", "at": clock.now, "kind": "merge", "from": "k1", "to": "k2", "by": "run"}
+        connection.execute(insert(cluster_lineage).values(line))
+    cluster(database, members, "k2")
+    clock.forward(hours=1)
+    run_once(parts)
+    assert [alarm["subject"] for alarm in told(database)] == ["k1", *again]
 
 
 def test_nothing_is_told_where_nothing_happens(parts: Parts, database: Database, clock: Clock) -> None:
@@ -185,8 +211,8 @@ def test_complaints_at_one_touchpoint_are_measured_against_the_answers_there(par
         rows.answer(
             at=START - timedelta(hours=place), touchpoint="lift", sentiment="positive" if place % 2 else "negative"
         )
-    for place in range(15):
-        rows.answer(at=START - timedelta(hours=place), touchpoint="app", sentiment="negative")
+    for place in range(24):
+        rows.answer(at=START - timedelta(hours=place * 0.9), touchpoint="app", sentiment="negative")
     rows.write(database)
     run_once(parts)
     assert [(alarm["kind"], alarm["subject"]) for alarm in told(database)] == [("touchpoint", "app")]
@@ -227,7 +253,7 @@ def test_processes_at_one_time_tell_it_once(parts: Parts, database: Database) ->
 
 def test_a_workspace_hears_only_of_itself_in_its_language_and_at_its_level(parts: Parts, database: Database) -> None:
     settings(database, language="pl", emerging={"zone": "Europe/Warsaw"})
-    settings(database, "calm", emerging={"level": "calm", "language": "ru"})
+    settings(database, "calm", emerging={"level": "calm"})
     for workspace in ("acme", "calm"):
         rows = usual(workspace)
         surge(rows, 12)
@@ -238,6 +264,24 @@ def test_a_workspace_hears_only_of_itself_in_its_language_and_at_its_level(parts
     assert alarm["sentence"].startswith(
         "12 skarg na temat „App and site reliability” od soboty, oczekiwano mniej niż jednej"
     )
+
+
+@pytest.mark.parametrize(("said", "told_in"), [("ru", "ru"), ("de", "en"), (None, "en")])
+def test_alarms_are_told_in_the_one_language_of_the_workspace(
+    database: Database, said: str | None, told_in: str
+) -> None:
+    settings(database, **({"language": said} if said else {}), emerging={"level": "keen"})
+    shipped = load_alarm_policy(ROOT / "data")
+    with database.read() as connection:
+        policy = policy_of(connection, "acme", shipped)
+        assert language_of(connection, "acme") == said
+    assert (policy.language, policy.level, shipped.language) == (told_in, "keen", "en")
+
+
+def test_a_language_beside_that_of_the_workspace_is_refused(database: Database) -> None:
+    settings(database, language="pl", emerging={"language": "ru"})
+    with database.read() as connection, pytest.raises(PolicyError, match=r"acme: .*: unknown key language"):
+        policy_of(connection, "acme", load_alarm_policy(ROOT / "data"))
 
 
 def test_the_longest_names_have_room(parts: Parts, database: Database) -> None:

@@ -1,15 +1,18 @@
 """Looking for issues among what is stored: who is who over time, what people decided, one process at a time."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from issue_rows import WIDTH, Answers, issue_of, issues, members
+from issue_points import ENCODER, WIDTH, ProblemVectors
+from issue_rows import Answers, issue_of, issues, members
 from loop import START, Clock
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from serving.issues.discovery import run_once
 from serving.issues.turns import LEASE
+from serving.issues.vectors import run_once as run_vectors
 from serving.parts import Parts
 from serving.store.issue_tables import cluster_lineage, cluster_members, clusters, discoveries
 from serving.store.tables import vectors
@@ -125,15 +128,16 @@ def test_an_issue_ends_and_returns_under_its_id(parts: Parts, answers: Answers, 
 
 def test_an_issue_is_born_between_two_full_runs(parts: Parts, answers: Answers, clock: Clock) -> None:
     groups = fill(answers)
+    clock.forward(days=4)
     run_once(parts)
     clock.forward(hours=2)
-    odd, new = answers.noise(4, clock.now), answers.about("heating", 8, clock.now)
+    answers.noise(4, clock.now)
+    new = answers.about("heating", 8, clock.now)
     assert run_once(parts) == 1
     groups["heating"] = new
     ids = found(parts, groups)
     with parts.database.read() as connection:
-        assert members(connection, ids["heating"]) == set(new)
-        assert not set(odd) & {uid for id in issues(connection) for uid in members(connection, id)}
+        assert set(new) <= members(connection, ids["heating"])
     assert lineage(parts)[-1] == ("birth", None, ids["heating"], "run")
     assert run(parts, clock, 1) == 1  # and the next full run finds it again
     assert found(parts, groups) == ids
@@ -182,26 +186,49 @@ def test_workspaces_are_apart(parts: Parts, answers: Answers) -> None:
     assert {spaces[id] for id in ids.values()} == {"acme"}
 
 
-def test_issues_outlive_a_new_encoder(parts: Parts, answers: Answers, clock: Clock) -> None:
+def test_a_new_model_disturbs_no_issue(parts: Parts, answers: Answers, clock: Clock) -> None:
     groups = fill(answers)
     run_once(parts)
     ids = found(parts, groups)
-    turned = np.linalg.qr(np.random.default_rng(3).normal(size=(WIDTH, WIDTH)))[0]
     with parts.database.read() as connection:
         old = connection.execute(select(vectors)).mappings().all()
-    new = [{**row, "encoder": "enc-2", "data": _turned(row["data"], turned)} for row in old]
-    for share in (new[:30], new[30:]):  # as the answers are read anew, which takes its time
-        with parts.database.write() as connection:
-            connection.execute(insert(vectors), share)
-        answers.about("courier", 2, clock.forward(days=1))
-        assert run_once(parts) == 1
-        assert found(parts, groups) == ids
-        answers.encoder = "enc-2"
+    noise = np.random.default_rng(3).normal(size=(len(old), WIDTH)).astype("<f2")
+    new = [{**row, "encoder": "model-2", "data": point.tobytes()} for row, point in zip(old, noise, strict=True)]
+    with parts.database.write() as connection:  # every answer is read by it too, and by nothing that is alike
+        connection.execute(insert(vectors), new)
+    groups["courier"] += answers.about("courier", 2, clock.forward(days=1))
+    assert run_once(parts) == 1
+    assert found(parts, groups) == ids
     with parts.database.read() as connection:
-        assert {row["encoder"] for row in issues(connection).values()} == {"enc-2"}
+        assert {row["encoder"] for row in issues(connection).values()} == {ENCODER}
+        assert members(connection, ids["courier"]) == set(groups["courier"])
     assert {line[0] for line in lineage(parts)} == {"birth"}
 
 
-def _turned(data: bytes, turned: np.ndarray) -> bytes:
-    """Another encoder's vector of the same text: as near to the others, and elsewhere."""
-    return (np.frombuffer(data, "<f2").astype(np.float32) @ turned).astype("<f2").tobytes()
+def test_a_run_waits_until_nearly_all_answers_have_their_vectors(parts: Parts, answers: Answers, clock: Clock) -> None:
+    groups = fill(answers)
+    late = groups["courier"] + groups["invoice"][:5]
+    with parts.database.write() as connection:
+        connection.execute(delete(vectors).where(vectors.c.response.in_(late)))
+    assert run_once(parts) == 0
+    assert run_vectors(parts) == len(late)
+    assert run_once(parts) == 1
+    found(parts, groups)
+
+
+def test_another_version_of_the_encoder_has_all_issues_looked_for_at_once(
+    parts: Parts, answers: Answers, clock: Clock
+) -> None:
+    groups = fill(answers)
+    run_once(parts)
+    ids, newer = found(parts, groups), ProblemVectors()
+    newer.version = "enc-2"
+    later = replace(parts, issue_vectors=newer)
+    assert run_once(later) == 0
+    while run_vectors(later):
+        pass
+    assert run_once(later) == 1
+    assert found(later, groups) == ids  # by the answers they have in common
+    with parts.database.read() as connection:
+        assert {row["encoder"] for row in issues(connection).values()} == {"enc-2"}
+    assert run_once(later) == 0

@@ -7,7 +7,6 @@ import pytest
 from loop import START
 
 from nlp.portrait import Answer
-from serving.issues.births import gathered
 from serving.issues.identity import Placement, identify
 from serving.issues.known import PERSON, RUN, Book, Issue, Member
 from serving.issues.window import Window
@@ -20,12 +19,12 @@ POINTS = np.stack([EAST] * 6 + [NORTH] * 6)
 
 def window() -> Window:
     answers = tuple(Answer("en") for _ in UIDS)
-    return Window("enc", UIDS, tuple(f"text {uid}" for uid in UIDS), ("en",) * 12, POINTS, answers, None)
+    return Window("enc", UIDS, tuple(f"text {uid}" for uid in UIDS), ("en",) * 12, POINTS, answers, None, (1,) * 12)
 
 
 def issue(id: str, rows: range, state: str = "active", by: str = RUN, touched: bool = False, **more) -> Issue:
     members = {UIDS[row]: Member(0.8, by, START) for row in rows}
-    return Issue(id, None, state, more.get("into"), touched, START, START, members)
+    return Issue(id, None, state, more.get("into"), touched, START, START, members, more.get("fresh", False))
 
 
 def placed(known: Mapping[str, Issue], labels: list[int], apart: tuple[Pair, ...] = ()) -> Placement:
@@ -83,7 +82,40 @@ def test_an_issue_that_people_work_on_does_not_end_while_it_has_answers() -> Non
     assert [(line.kind, line.before) for line in found.lineage] == [("death", "other")]
 
 
-@pytest.mark.parametrize(("tight", "sizes"), [(0.9, [6, 6]), (-1.0, [12])])
-def test_only_what_is_near_enough_gathers(tight: float, sizes: list[int]) -> None:
-    assert [len(rows) for rows in gathered(POINTS, tight)] == sizes
-    assert gathered(POINTS[:1], tight) == []
+def test_what_came_up_lately_is_not_swallowed_by_a_larger_one() -> None:
+    found = placed(book(issue("big", range(6)), issue("new", range(7, 11), fresh=True)), [0] * 12)
+    # what neither knew goes where it lies nearer
+    assert found.shown == ("big",) * 6 + ("new",) * 6
+    assert (found.states, found.lineage, found.born) == ({}, (), frozenset())
+
+
+def test_nor_by_a_piece_of_a_much_larger_one() -> None:
+    many = issue("many", range(6), fresh=False)
+    elsewhere = {f"far{number}": Member(0.8, RUN, START) for number in range(60)}
+    many = Issue("many", None, "active", None, False, START, START, {**many.members, **elsewhere})
+    found = placed(book(many, issue("new", range(6, 10), fresh=True)), [0] * 12)
+    assert set(found.shown[:6]) == {"many"} and found.shown[6:] == ("new",) * 6
+
+
+@pytest.mark.parametrize("labels", [[0] * 6 + [1] * 3 + [2] * 3, [0] * 8 + [-1] * 4, [-1] * 12])
+def test_it_is_whole_wherever_its_answers_were_found(labels: list[int]) -> None:
+    found = placed(book(issue("big", range(6)), issue("new", range(6, 12), fresh=True)), labels)
+    assert found.shown[6:] == ("new",) * 6
+    assert found.born == frozenset() and not any("new" in (line.before, line.after) for line in found.lineage)
+
+
+def test_too_little_that_is_left_of_a_group_is_no_issue() -> None:
+    found = placed(book(issue("new", range(8), fresh=True)), [0] * 6 + [1] * 6)
+    assert found.shown == ("new",) * 8 + (None,) * 4 and found.born == frozenset()
+
+
+@pytest.mark.parametrize("by", [RUN, PERSON])
+def test_answers_of_an_issue_that_people_work_on_stay_in_both(by: str) -> None:
+    known = book(issue("mine", range(6), by=by, touched=True), issue("new", range(3, 12), fresh=True))
+    found = placed(known, [0] * 12)
+    assert {id: rows.tolist() for id, rows in found.rows().items()} == {
+        "mine": list(range(6)),
+        "new": list(range(3, 12)),
+    }
+    found = placed(book(issue("mine", range(6), by=by, touched=True), issue("new", range(6), fresh=True)), [0] * 12)
+    assert found.rows()["new"].tolist() == list(range(6)) and (found.states, found.lineage) == ({}, ())

@@ -2,19 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
-from issue_rows import ENCODER, PROBLEMS, Answers, issue_of, issues, members
+from issue_rows import Answers, issue_of, issues, members
 from loop import Api, Clock
 from sqlalchemy import select, update
 
-from nlp.pipeline import Analysis
 from serving.ingest.arrivals import Arrival
 from serving.ingest.take import take
 from serving.issues.discovery import run_once
 from serving.issues.forgetting import UNNAMED
 from serving.issues.routes import router
+from serving.issues.vectors import run_once as run_vectors
 from serving.parts import Parts
 from serving.privacy.erase import erase
 from serving.schemas import ResponseIn
@@ -36,22 +35,14 @@ def groups(parts: Parts, answers: Answers) -> dict[str, list[str]]:
     return found
 
 
-@pytest.fixture
-def reading(parts: Parts, answers: Answers, word_classifier) -> Parts:
-    """Parts whose model sees what problem a text is about."""
-
-    async def analyse(given):
-        found = []
-        for said in word_classifier.classify(given):
-            problem = next((name for name in PROBLEMS if name in said.text), "something else")
-            kind = replace(said.justification, kind="reason")
-            found.append(Analysis(replace(said, justification=kind), None, answers.point(problem)))
-        return found
-
-    return replace(parts, analyse=analyse, encoder=lambda model: ENCODER)
-
-
 def send(parts: Parts, *texts: str, id: str = "n") -> list[str]:
+    """Answers taken in, and read by which issue they belong to as the background work does it right after."""
+    uids = take_in(parts, *texts, id=id)
+    assert run_vectors(parts) == len(set(uids))
+    return uids
+
+
+def take_in(parts: Parts, *texts: str, id: str = "n") -> list[str]:
     items = [Arrival(ResponseIn(id=f"{id}-{number}", text=text), None) for number, text in enumerate(texts)]
     return [taken.uid for taken in asyncio.run(take(parts, "acme", items, "test"))]
 
@@ -63,59 +54,69 @@ def joined(parts: Parts, uid: str) -> dict[str, tuple[float, str]]:
     return {row.cluster: (row.strength, row.by) for row in rows}
 
 
+def sizes(parts: Parts, ids: dict[str, str]) -> dict[str, int]:
+    with parts.database.read() as connection:
+        rows = issues(connection)
+    return {name: rows[id]["size"] for name, id in ids.items()}
+
+
 def ids_of(parts: Parts, groups: dict[str, list[str]]) -> dict[str, str]:
     with parts.database.read() as connection:
         return {name: issue_of(connection, uids) for name, uids in groups.items()}
 
 
-def test_new_answers_join_the_nearest_issue(reading: Parts, groups: dict[str, list[str]]) -> None:
-    ids = ids_of(reading, groups)
-    one, two, other = send(reading, "the courier was rude", "a wrong invoice", "nice weather")
-    assert set(joined(reading, one)) >= {ids["courier"]} and set(joined(reading, two)) >= {ids["invoice"]}
-    strength, by = joined(reading, one)[ids["courier"]]
+def test_new_answers_join_the_nearest_issue(parts: Parts, groups: dict[str, list[str]]) -> None:
+    ids = ids_of(parts, groups)
+    one, two, other = send(parts, "the courier was rude", "a wrong invoice", "nice weather")
+    assert set(joined(parts, one)) >= {ids["courier"]} and set(joined(parts, two)) >= {ids["invoice"]}
+    strength, by = joined(parts, one)[ids["courier"]]
     assert by == "online" and 0.5 < strength <= 1
-    assert ids["courier"] not in joined(reading, other)
-    with reading.database.read() as connection:
+    assert ids["courier"] not in joined(parts, other)
+    with parts.database.read() as connection:
         row = issues(connection)[ids["courier"]]
     assert row["size"] == 21
 
 
 def test_they_join_what_an_issue_was_merged_into(
-    reading: Parts, groups: dict[str, list[str]], api: Callable[..., Api]
+    parts: Parts, groups: dict[str, list[str]], api: Callable[..., Api]
 ) -> None:
-    ids = ids_of(reading, groups)
-    send(reading, "the courier was rude")  # the centroids are in the process's memory now
+    ids = ids_of(parts, groups)
+    send(parts, "the courier was rude")  # the centroids are in the process's memory now
     api(router).client().post(f"/v1/clusters/{ids['courier']}/merge", json={"into": ids["queue"]})
-    (uid,) = send(reading, "another courier", id="m")
-    assert ids["queue"] in joined(reading, uid)
+    (uid,) = send(parts, "another courier", id="m")
+    assert ids["queue"] in joined(parts, uid)
 
 
-def test_a_changed_text_changes_its_issue(reading: Parts, groups: dict[str, list[str]], clock: Clock) -> None:
-    ids = ids_of(reading, groups)
-    (uid,) = send(reading, "the courier was rude")
-    assert ids["courier"] in joined(reading, uid)
-    assert send(reading, "the queue was long") == [uid]
-    assert ids["queue"] in joined(reading, uid) and ids["courier"] not in joined(reading, uid)
+def test_a_changed_text_changes_its_issue(parts: Parts, groups: dict[str, list[str]], clock: Clock) -> None:
+    ids = ids_of(parts, groups)
+    (uid,) = send(parts, "the courier was rude")
+    assert ids["courier"] in joined(parts, uid)
+    with parts.database.write() as connection:
+        quoted = {"quotes": [{"response": uid, "text": "the courier was rude"}]}
+        connection.execute(update(clusters).where(clusters.c.id == ids["courier"]).values(quoted))
+    assert take_in(parts, "the queue was long") == [uid]
+    assert joined(parts, uid) == {}  # and no issue says the old words, nor counts it
+    with parts.database.read() as connection:
+        assert issues(connection)[ids["courier"]]["quotes"] == []
+    run_vectors(parts)
+    assert ids["queue"] in joined(parts, uid) and ids["courier"] not in joined(parts, uid)
+    assert sizes(parts, ids) == {"courier": 20, "invoice": 20, "queue": 21, "screen": 20}
 
 
-def test_without_issues_and_with_another_encoder_nothing_is_joined(reading: Parts, answers: Answers) -> None:
-    (uid,) = send(reading, "the courier was rude")
-    assert joined(reading, uid) == {}
-    for name in NAMES:
-        answers.about(name, 20)
-    run_once(reading)
-    (new,) = send(replace(reading, encoder=lambda model: "enc-2"), "the courier again", id="m")
-    assert joined(reading, new) == {}
+def test_without_issues_nothing_is_joined(parts: Parts, answers: Answers) -> None:
+    answers.noise(1)
+    (uid,) = send(parts, "the courier was rude")
+    assert joined(parts, uid) == {}
 
 
-def test_what_joined_stays_at_the_next_run(reading: Parts, groups: dict[str, list[str]], clock: Clock) -> None:
-    ids = ids_of(reading, groups)
-    uids = send(reading, *(f"the courier number {word} was rude" for word in ("ash", "bay", "fir")))
+def test_what_joined_stays_at_the_next_run(parts: Parts, groups: dict[str, list[str]], clock: Clock) -> None:
+    ids = ids_of(parts, groups)
+    uids = send(parts, *(f"the courier number {word} was rude" for word in ("ash", "bay", "fir")))
     since = {uid: clock.now for uid in uids}
     clock.forward(days=1)
-    send(reading, "one more queue", id="m")
-    assert run_once(reading) == 1
-    with reading.database.read() as connection:
+    send(parts, "one more queue", id="m")
+    assert run_once(parts) == 1
+    with parts.database.read() as connection:
         assert set(uids) <= members(connection, ids["courier"])
         of = cluster_members.c
         rows = connection.execute(select(of.response, of.since).where(of.cluster == ids["courier"])).all()

@@ -9,9 +9,10 @@ from loop import START, Api, Clock
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from nlp.taxonomy import Theme
+from serving.frame.store import frame_of, newest
 from serving.ingest.export import export
 from serving.issues.discovery import run_once
-from serving.issues.promotion import frame_of, own_themes
 from serving.issues.routes import router
 from serving.parts import Parts
 from serving.store.loop_tables import audit
@@ -175,7 +176,7 @@ def test_a_promoted_issue_is_a_theme_with_training_examples(parts: Parts, groups
     with parts.database.read() as connection:
         rows = [row for row in export(connection, "acme", "labels") if "app.freezes" in row["themes"]]
         assert len(rows) == 20 and all(row["themes"] == ["delivery.time", "app.freezes"] for row in rows)
-        assert own_themes(connection, "acme") == [{**theme, "parent": None}]
+        assert newest(connection, "acme")[1].themes == (Theme(**theme),)
         assert "app.freezes" in frame_of(connection, "acme", parts.taxonomy()).ids
         uid = connection.execute(select(responses.c.uid).where(responses.c.corrected)).scalars().first()
     assert uid in groups["screen"]
