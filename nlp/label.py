@@ -1,6 +1,5 @@
 """Names people can read: phrases that set a cluster apart from the others, and verbatims that stand for it."""
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlp.cluster import fold
+from nlp.phrases import RARE, Lemmas, phrases, scores, shared_out, shown, written
 from nlp.words import Word, is_stop, name_like, words
 
-LONGEST = 3  # words in a phrase
-READ = 150  # verbatims of a cluster that its name is taken from: more do not change it
-ENOUGH = 3  # verbatims in the workspace's language from which a cluster is named in it
+READ = 150  # verbatims of a cluster in each language that its name is taken from: more do not change it
+ENOUGH = 3  # verbatims in the workspace's language that share a phrase, from which a cluster is named in it
 IN_LABEL = 2
-BONUS = 1.25  # for each further word of a phrase: "late delivery" tells more than "delivery"
 QUOTE = 300  # code points of a quote
-RARE = 2  # verbatims of a cluster in which a phrase must stand
-_CANDIDATES = 40
+SHARED = 0.12  # share of a cluster's verbatims of a language in which a phrase must stand to name it
+SMALL = 15  # verbatims below which two that share a phrase may name a cluster: of more, two share one by chance
+OPENING = 5  # words of a verbatim that stand for a cluster whose verbatims share no phrase
 _UNNAMED = "…"
 
-Lemmas = tuple[str, ...]
+Forms = dict[str, dict[Lemmas, Counter[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +38,35 @@ def name_clusters(
     strength: np.ndarray,
     language: str | None = None,
     count: int = 5,
+    subjects: Sequence[Sequence[str]] = (),
 ) -> list[Name]:
     """Names of clusters 0..k-1 from redacted texts; labels int32 (n,), -1 for none; no phrase names two of them.
 
-    `language` is the one to name them in; None, or where a cluster has too few verbatims in it: its own most frequent.
+    `language` is the one to name them in; None, or where too few verbatims in it share a phrase: the cluster's most
+    frequent in which enough do. Where no phrase is shared, the first of the cluster's `subjects` that is free names it,
+    else words of its most central verbatim.
     """
     clusters = int(labels.max()) + 1 if len(labels) else 0
+    groups = [_group(number, texts, languages, labels, strength) for number in range(clusters)]
     hidden = name_like(texts)
-    forms: dict[Lemmas, Counter[str]] = defaultdict(Counter)
-    spoken, held = [], []
-    for cluster in range(clusters):
-        rows = np.flatnonzero(labels == cluster)
-        own = _language([languages[row] for row in rows], language)
-        rows = np.array([row for row in rows if languages[row] == own], np.int64)
-        rows = rows[np.argsort(-strength[rows], kind="stable")][:READ]
-        spoken.append(own)
-        held.append(_phrases([texts[row] for row in rows], own, hidden, forms))
-    kept = _shared_out(_scores(held, spoken), count)
-    return [_name(phrases, forms, own) for phrases, own in zip(kept, spoken, strict=True)]
+    forms: Forms = defaultdict(lambda: defaultdict(Counter))
+    found = [{code: phrases(said, code, hidden, forms[code]) for code, said in each.texts.items()} for each in groups]
+    spoken = [_spoken(group, held, language) for group, held in zip(groups, found, strict=True)]
+    held = [counts.get(own, Counter()) for counts, own in zip(found, spoken, strict=True)]
+    least = [_least(group, own) for group, own in zip(groups, spoken, strict=True)]
+    kept = shared_out(scores(held, spoken, least), count)
+    shown_as = [
+        [(solid, shown(phrase, forms[own][phrase])) for solid, phrase in each]
+        for own, each in zip(spoken, kept, strict=True)
+    ]
+    taken = {phrase.casefold() for each in shown_as for _, phrase in each}
+    names: list[Name] = []
+    for number, (group, own) in enumerate(zip(groups, spoken, strict=True)):
+        label = ", ".join([phrase for solid, phrase in shown_as[number] if solid][:IN_LABEL])
+        label = label or _otherwise(group, own, subjects[number] if subjects else (), hidden, taken)
+        taken.add(label.casefold())
+        names.append(Name(label[:1].upper() + label[1:], tuple(phrase for _, phrase in shown_as[number]), own))
+    return names
 
 
 def medoids(points: np.ndarray, centroid: np.ndarray, texts: Sequence[str], count: int = 3) -> list[int]:
@@ -81,84 +91,61 @@ def quote(text: str) -> str:
     return text[: QUOTE - 1].rsplit(" ", 1)[0] + "…"
 
 
-def _language(found: Sequence[str], wanted: str | None) -> str:
-    counts = Counter(found)
-    if wanted and counts[wanted] >= min(ENOUGH, len(found)):
-        return wanted
-    return min(counts, key=lambda code: (-counts[code], code)) if counts else wanted or "und"
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A cluster's verbatims by language, the most central first, languages by how many they are."""
+
+    texts: dict[str, list[str]]
+    size: int
 
 
-def _phrases(
-    texts: Sequence[str], language: str, hidden: frozenset[str], forms: dict[Lemmas, Counter[str]]
-) -> Counter[Lemmas]:
-    """In how many texts each phrase stands; `forms` learns how each is written."""
-    found: Counter[Lemmas] = Counter()
-    for text in texts:
-        said = words(text, language)
-        silent = [is_stop(word, language) for word in said]
-        barred = [not word.lemma or word.form in hidden for word in said]
-        seen: set[Lemmas] = set()
-        for start in range(len(said)):
-            for end in range(start + 1, min(start + LONGEST, len(said)) + 1):
-                if barred[end - 1]:
-                    break
-                if silent[start] or silent[end - 1]:
-                    continue
-                phrase = tuple(word.lemma for word in said[start:end])
-                seen.add(phrase)
-                forms[phrase][_written(said[start:end])] += 1
-        found.update(seen)
-    return found
+def _group(
+    number: int, texts: Sequence[str], languages: Sequence[str], labels: np.ndarray, strength: np.ndarray
+) -> _Group:
+    rows = np.flatnonzero(labels == number)
+    order = sorted(rows.tolist(), key=lambda row: (-round(float(strength[row]), 4), texts[row]))
+    counts = Counter(languages[row] for row in rows)
+    by_language: dict[str, list[str]] = {code: [] for code in sorted(counts, key=lambda code: (-counts[code], code))}
+    for row in order:
+        if len(by_language[languages[row]]) < READ:
+            by_language[languages[row]].append(texts[row])
+    return _Group(by_language, len(rows))
 
 
-def _written(said: Sequence[Word]) -> str:
-    return " ".join(word.form for word in said)
+def _least(group: _Group, language: str) -> float:
+    """Verbatims of a cluster in which a phrase of this language must stand to be its name."""
+    return max(RARE if group.size < SMALL else ENOUGH, SHARED * len(group.texts.get(language, ())))
 
 
-def _scores(held: Sequence[Counter[Lemmas]], spoken: Sequence[str]) -> list[list[tuple[float, Lemmas]]]:
-    """Class-based TF-IDF (Grootendorst 2022) within each language, with longer phrases raised; best first."""
-    everywhere: dict[str, Counter[Lemmas]] = defaultdict(Counter)
-    groups = Counter(spoken)
-    for own, found in zip(spoken, held, strict=True):
-        everywhere[own].update(found)
-    scored = []
-    for own, found in zip(spoken, held, strict=True):
-        average = sum(everywhere[own].values()) / groups[own]
-        least = RARE if sum(count >= RARE for count in found.values()) else 1
-        ranked = [
-            (count * math.log(1 + average / everywhere[own][phrase]) * BONUS ** (len(phrase) - 1), phrase)
-            for phrase, count in found.items()
-            if count >= least
-        ]
-        scored.append(sorted(ranked, key=lambda item: (-item[0], item[1]))[:_CANDIDATES])
-    return scored
+def _spoken(group: _Group, found: dict[str, Counter[Lemmas]], wanted: str | None) -> str:
+    """The first language, the wanted one before all, in which enough verbatims of a cluster share a phrase."""
+    first = wanted if wanted and len(group.texts.get(wanted, ())) >= min(ENOUGH, group.size) else None
+    order = sorted(found, key=lambda code: code != first)  # stable: the others stay by how many they are
+    for fewest in (ENOUGH, RARE):
+        for code in order:
+            if max(found[code].values(), default=0) >= max(fewest, _least(group, code)):
+                return code
+    return order[0] if order else wanted or "und"
 
 
-def _shared_out(scored: Sequence[Sequence[tuple[float, Lemmas]]], count: int) -> list[list[Lemmas]]:
-    """Each phrase to the cluster that it fits best, relative to that one's best; none within another of its cluster."""
-    offers = [
-        (score / ranked[0][0], cluster, phrase)
-        for cluster, ranked in enumerate(scored)
-        for score, phrase in ranked
-        if ranked[0][0] > 0
-    ]
-    taken: set[Lemmas] = set()
-    kept: list[list[Lemmas]] = [[] for _ in scored]
-    for _, cluster, phrase in sorted(offers, key=lambda offer: (-offer[0], offer[1], offer[2])):
-        full = len(kept[cluster]) >= count
-        if not full and phrase not in taken and not any(set(phrase) & set(other) for other in kept[cluster]):
-            kept[cluster].append(phrase)
-            taken.add(phrase)
-    return kept
+def _otherwise(group: _Group, language: str, subjects: Sequence[str], hidden: frozenset[str], taken: set[str]) -> str:
+    """What names a cluster whose verbatims share no phrase."""
+    said = (_opening(text, language, hidden) for text in group.texts.get(language, ()))
+    offers = (offer for offer in (*subjects, *said) if offer and offer.casefold() not in taken)
+    return next(offers, _UNNAMED)
 
 
-def _name(phrases: Sequence[Lemmas], forms: dict[Lemmas, Counter[str]], language: str) -> Name:
-    """The name made of its phrases, best first."""
-    written = tuple(_shown(phrase, forms[phrase]) for phrase in phrases)
-    label = ", ".join(written[:IN_LABEL]) or _UNNAMED
-    return Name(label[:1].upper() + label[1:], written, language)
-
-
-def _shown(phrase: Lemmas, forms: Counter[str]) -> str:
-    """A single word in its dictionary form, several as they are most often written, so that they agree."""
-    return phrase[0] if len(phrase) == 1 else min(forms, key=lambda form: (-forms[form], form))
+def _opening(text: str, language: str, hidden: frozenset[str]) -> str:
+    """The run of a text's words that says most, up to OPENING of them; empty where none says anything."""
+    best: list[Word] = []
+    run: list[Word] = []
+    for word in [*words(text, language), Word("", "")]:
+        goes_on = bool(word.lemma) and word.form not in hidden
+        if goes_on and len(run) < OPENING:
+            run.append(word)
+            continue
+        while run and is_stop(run[-1], language):
+            run.pop()
+        best = max(best, run, key=lambda said: sum(not is_stop(each, language) for each in said))
+        run = [word] if goes_on else []
+    return written(best)

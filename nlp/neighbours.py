@@ -66,11 +66,11 @@ def _all_pairs(vectors: np.ndarray, count: int) -> Neighbours:
         own = np.arange(len(found))
         found[own, start + own] = -np.inf
         rows = slice(start, start + len(found))
-        index[rows], similarity[rows] = _top(found, count)
+        index[rows], similarity[rows] = top(found, count)
     return Neighbours(index, similarity)
 
 
-def _top(found: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def top(found: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Columns and values of the `count` largest of each row, largest first."""
     kept = np.argpartition(found, -count, axis=1)[:, -count:]
     values = np.take_along_axis(found, kept, axis=1)
@@ -94,7 +94,7 @@ def _by_cells(vectors: np.ndarray, count: int, seed: int) -> Neighbours:
             found[rows[:, None] == others[None, :]] = -np.inf
             kept = min(count, len(others) - 1)
             if kept > 0:
-                columns, similarity[rows, :kept] = _top(found, kept)
+                columns, similarity[rows, :kept] = top(found, kept)
                 index[rows, :kept] = others[columns]
     return Neighbours(index, similarity)
 

@@ -63,15 +63,25 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """The spans of a verbatim: their mean token states float32 (spans, d) and mood probabilities (spans, moods)."""
+
+    spans: tuple[Span, ...]
+    points: np.ndarray
+    moods: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
     """A classification and what it rests on: the reading of every label and the mean token state, float32 (d,).
 
-    `reading` is in the order of the heads' own themes. Both are None where a rule settled it or the work failed.
+    `reading` is in the order of the heads' own themes. All are None where a rule settled it or the work failed.
     """
 
     classification: Classification
     reading: Reading | None = None
     vector: np.ndarray | None = None
+    pieces: Pieces | None = None
 
 
 class Pipeline:
@@ -182,7 +192,15 @@ class Pipeline:
         themes = self._themes(item, reading, encoded)
         justification = self._justification(item, reading)
         said = self._result(item, _sentiment(reading.sentiment), themes, justification, self._signals(reading))
-        return Analysis(said, reading, encoded.tokens.mean(axis=0))
+        return Analysis(said, reading, encoded.tokens.mean(axis=0), self._pieces(item, reading, encoded))
+
+    def _pieces(self, item: Prepared, reading: Reading, encoded: Encoded) -> Pieces | None:
+        members = membership(encoded.offsets, item.spans)
+        if not members.any():
+            return None
+        points = members.T @ encoded.tokens / np.maximum(members.sum(axis=0), 1.0)[:, None]
+        moods = np.stack([self.heads.mood_at(point, reading.sentiment, False) for point in points])
+        return Pieces(item.spans, points, moods)
 
     def _themes(self, item: Prepared, reading: Reading, encoded: Encoded) -> tuple[ThemeTag, ...]:
         chosen = self.heads.chosen_themes(reading, self._general)

@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-import simplemma
+from simplemma import Lemmatizer
+from simplemma.strategies import DefaultStrategy
+from simplemma.strategies.dictionaries.stream_dictionary_factory import StreamDictionaryFactory
 from stopwordsiso import has_lang, stopwords
 
 WORD = re.compile(r"<[A-Z_]+>|[@#]?[^\W_]+(?:['’ʼ-][^\W\d_]+)*|[.!?,;:()\n–—]")
 _NAMED = 0.5  # share of a word's places within sentences at which it is capitalised from which it is a name
+_TOWARDS, _CODE = frozenset(("to", "from", "at", "in", "into")), 3  # "from LHR to JFK"
+_PLACED = 0.4  # share of a code's places after such a word from which it is one
 _LEMMAS = 200_000  # words kept between calls
 # The published Ukrainian list has 73 words; these complete it.
 _UKRAINIAN = """
@@ -21,8 +25,16 @@ _UKRAINIAN = """
     сам сама самі свій своя своє свої себе собі та так така таке такий такі там твій те тебе тепер ти тим тих то тобі
     тобто тоді той тому ту тут тільки у усе усі хай хоча хто це цей цим цих ця ці цього цьому через чи чого чому що щоб
     щось як яка яке який які якщо вже ще раз дякую будь ласка треба
+    могти говорити казати сказати хотіти робити зробити один два три чотири п'ять десять хвилина година
 """
-_ENGLISH = "doesnt dont im ive didnt wont cant isnt wasnt please amp"
+_ENGLISH = (
+    "doesnt dont im ive didnt wont cant isnt wasnt please amp guy guys literally fuck fucking suck sucks minute hour"
+)
+# Verbs and numbers that stand in any complaint and name none.
+_POLISH = """
+    móc mówić powiedzieć mieć musieć chcieć robić zrobić jeden dwa trzy cztery pięć dziesięć minuta godzina
+"""
+_RUSSIAN = "мочь говорить сказать хотеть делать сделать выполнить пить два три четыре пять десять минута"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +57,24 @@ def is_stop(word: Word, language: str) -> bool:
 
 
 def name_like(texts: Iterable[str]) -> frozenset[str]:
-    """Words, in lower case, that stand capitalised within sentences more often than not: names of people and firms."""
+    """Words, in lower case, that look like names of people, firms and places.
+
+    They stand capitalised within sentences more often than not, or are codes of three capitals said of where to go.
+    """
     capital: Counter[str] = Counter()
+    places: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     for text in texts:
-        inside = False
+        inside, before = False, ""
         for found in WORD.findall(text):
-            if inside and found[0].isalpha():
-                seen[found.casefold()] += 1
-                capital[found.casefold()] += found[0].isupper() and not found.isupper()
-            inside = found[0].isalnum() or found in ",;:"
-    return frozenset(word for word, count in capital.items() if count > _NAMED * seen[word])
+            word = found.casefold()
+            if found[0].isalpha() and (inside or found.isupper()):
+                seen[word] += 1
+                capital[word] += inside and found[0].isupper() and not found.isupper()
+                places[word] += before in _TOWARDS and len(found) == _CODE and found.isupper()
+            inside, before = found[0].isalnum() or found in ",;:", word
+    named = {word for word, count in capital.items() if count > _NAMED * seen[word]}
+    return frozenset(named | {word for word, count in places.items() if count > _PLACED * seen[word]})
 
 
 def _word(found: str, language: str) -> Word:
@@ -68,13 +87,19 @@ def _word(found: str, language: str) -> Word:
 @lru_cache(_LEMMAS)
 def _lemma(form: str, language: str) -> str:
     try:
-        return simplemma.lemmatize(form, lang=language).casefold()
+        return _lemmatizer().lemmatize(form, lang=language).casefold()
     except ValueError:  # a language without a dictionary
         return form
 
 
 @lru_cache
+def _lemmatizer() -> Lemmatizer:
+    """Dictionaries stay compressed in memory: 80 MB for four languages, where plain ones take 610 MB."""
+    return Lemmatizer(lemmatization_strategy=DefaultStrategy(dictionary_factory=StreamDictionaryFactory()))
+
+
+@lru_cache
 def _stops(language: str) -> frozenset[str]:
     listed = frozenset(word.casefold() for word in stopwords(language)) if has_lang(language) else frozenset()
-    extra = {"uk": _UKRAINIAN, "en": _ENGLISH}.get(language, "")
+    extra = {"uk": _UKRAINIAN, "en": _ENGLISH, "pl": _POLISH, "ru": _RUSSIAN}.get(language, "")
     return listed.union(extra.split())

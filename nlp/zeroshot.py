@@ -19,6 +19,7 @@ from nlp.taxonomy import Taxonomy, Theme
 SCALE = 1.89
 SHIFT = -4.88
 THRESHOLD = 0.29  # where F1 is highest
+VIEWS = 3  # in how many ways a theme is put in words
 FEWEST_IN_COHORT = 8  # texts; of fewer a mean and a deviation say nothing, and those below join them
 # Unrelated opinions in the four languages and names of themes, for code frames that bring hardly any of their own.
 SENTENCES = (
@@ -103,13 +104,19 @@ def zero_shot(frame: Taxonomy, known: Taxonomy, encoder: Encoder) -> ZeroShot | 
 
 def cohort_of(known: Taxonomy, encoder: Encoder) -> Cohort:
     """The themes that a model was trained on and their examples."""
+    sentences, themes = unrelated(known)
+    return Cohort(vectors(encoder, sentences), theme_vectors(encoder, themes))
+
+
+def unrelated(known: Taxonomy) -> tuple[list[str], list[Theme]]:
+    """The sentences and the themes of a cohort."""
     sentences = [example for theme in known.themes for example in theme.examples]
     themes = list(known.themes)
     if len(sentences) < FEWEST_IN_COHORT:
         sentences += SENTENCES
     if len(themes) < FEWEST_IN_COHORT:
         themes += [Theme(name, name, "") for name in NAMES]
-    return Cohort(vectors(encoder, sentences), theme_vectors(encoder, themes))
+    return sentences, themes
 
 
 def views(theme: Theme) -> tuple[str, str, str]:

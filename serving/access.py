@@ -13,7 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import RowMapping
 
 from serving.keys import PREFIX, SCOPES, USED_EVERY, NewKey, digest, find_key, make_key, touch_key
-from serving.limits import Limiter, headers
+from serving.limits import SAID, Limiter, headers
 from serving.parts import Given, Parts, parts_of
 from serving.problems import Code, problem
 
@@ -148,6 +148,7 @@ def allowed(scope: str) -> Callable[..., Any]:
         found = gate.caller(parts, given.credentials) if given else _visitor(request, parts)
         caller, said = _admitted(gate, found, scope, now)
         response.headers.update(said)
+        setattr(request.state, SAID, said)  # for answers that a route makes for itself
         if caller.key and gate.unnoted(caller.key, now):
             background.add_task(touch_key, parts.database, caller.key, now)
         return caller

@@ -39,7 +39,7 @@ class KeyIn(BaseModel):
     expires_at: Instant | None = Field(default=None, description="when it stops to open anything; unset: never")
 
 
-class RotateIn(BaseModel):
+class RotateKeyIn(BaseModel):
     """How to rotate a key; `{}` will do."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
@@ -102,7 +102,7 @@ class AuditList(BaseModel):
 
 @router.get(
     "/keys",
-    operation_id="listKeys",
+    operation_id="list_keys",
     summary="Keys of the workspace, by the time they were made",
     responses=problems(400, 401, 403, 422, 429, 503),
 )
@@ -116,7 +116,7 @@ def list_keys(caller: Admin, parts: Given, limit: Limit = DEFAULT, cursor: Curso
 
 @router.post(
     "/keys",
-    operation_id="createKey",
+    operation_id="create_key",
     summary="Make a key; it never has more scopes than the key that makes it",
     status_code=201,
     response_model=KeyMade,
@@ -154,11 +154,11 @@ def _create(caller: Caller, parts: Parts, body: KeyIn) -> KeyMade:
 
 @router.post(
     "/keys/{id}/rotate",
-    operation_id="rotateKey",
+    operation_id="rotate_key",
     summary="A new secret for a key; the one before stays good for an overlap",
     responses=problems(400, 401, 403, 404, 409, 422, 429, 503),
 )
-def rotate_key(caller: Admin, parts: Given, request: Request, id: KeyId, body: RotateIn) -> KeyMade:
+def rotate_key(caller: Admin, parts: Given, request: Request, id: KeyId, body: RotateKeyIn) -> KeyMade:
     now, overlap = parts.clock(), timedelta(hours=body.overlap_hours)
     with parts.database.write() as connection:
         row = keys.find_key(connection, id)
@@ -176,7 +176,7 @@ def rotate_key(caller: Admin, parts: Given, request: Request, id: KeyId, body: R
 
 @router.delete(
     "/keys/{id}",
-    operation_id="revokeKey",
+    operation_id="revoke_key",
     summary="Revoke a key: it opens nothing from now on",
     status_code=204,
     response_class=Response,
@@ -193,7 +193,7 @@ def revoke_key(caller: Admin, parts: Given, request: Request, id: KeyId) -> None
 
 @router.get(
     "/audit",
-    operation_id="listAudit",
+    operation_id="list_audit",
     summary="Who read and changed what, the newest first",
     responses=problems(400, 401, 403, 422, 429, 503),
 )

@@ -13,14 +13,17 @@ from starlette.types import Scope
 
 from serving import access_routes, model_routes, openapi, problems
 from serving.cases import routes as case_routes
+from serving.frame import routes as frame_routes
 from serving.inbound import routes as connector_routes
 from serving.ingest import routes as response_routes
 from serving.insights import routes as insight_routes
 from serving.issues import alarm_routes
 from serving.issues import routes as issue_routes
+from serving.limits import RateFields
 from serving.metrics import Metrics
 from serving.outbox import routes as webhook_routes
 from serving.privacy import routes as privacy_routes
+from serving.retrying import Retrying
 from serving.rules import routes as rule_routes
 
 READ = ["GET", "HEAD"]
@@ -32,6 +35,7 @@ ROUTERS = (
     rule_routes.router,
     insight_routes.router,
     issue_routes.router,
+    frame_routes.router,
     alarm_routes.router,
     connector_routes.router,
     webhook_routes.router,
@@ -72,6 +76,8 @@ def create_app(metrics: Metrics) -> FastAPI:
     # one OpenAPI document covers these routes and BentoML's: FastAPI's own would cover a part
     app = FastAPI(title=openapi.TITLE, openapi_url=None, docs_url=None, redoc_url=None)
     problems.install(app)
+    app.add_middleware(RateFields)
+    app.add_middleware(Retrying)
 
     @app.api_route("/", methods=READ, include_in_schema=False)
     async def page() -> Response:

@@ -30,6 +30,8 @@ SMALLEST = 5
 SPOKEN = ("reason", "verdict_only")
 """Kinds of comment that an issue can be made of; what is empty, junk or no answer is left over."""
 ID_DIGITS = 10
+SUBJECT = 0.2
+"""Share of a cluster's answers that speak of a theme from which its name may be the theme's."""
 
 
 class Vectors(Protocol):
@@ -110,7 +112,7 @@ def find_issues(
     found = cluster(points, texts, languages, smallest=SMALLEST)
     spoken = Counter(code for code, row in zip(languages, rows, strict=True) if row.speaks)
     own = language or min(spoken, key=lambda code: (-spoken[code], code), default=None)
-    names = name_clusters(texts, languages, found.labels, found.strength, own)
+    names = name_clusters(texts, languages, found.labels, found.strength, own, subjects=_subjects(rows, found.labels))
     spread = found.spread.apply(points, languages)
     chosen = [_medoids(number, found, spread, texts) for number in range(len(names))]
     matching = _identity(rows, found, [texts[rows_[0]] if rows_ else "" for rows_ in chosen], vectors, previous)
@@ -174,6 +176,19 @@ def _vectors(rows: Sequence[Read], texts: Sequence[str], vectors: Vectors) -> np
     out = np.zeros((len(rows), found.shape[1]), np.float32)
     out[speaking] = found
     return out
+
+
+def _subjects(rows: Sequence[Read], labels: np.ndarray) -> list[list[str]]:
+    """Labels of the themes that many rows of each cluster speak of, most frequent first."""
+    counts: list[Counter[str]] = [Counter() for _ in range(int(labels.max()) + 1 if len(labels) else 0)]
+    for row, label in zip(rows, labels, strict=True):
+        if label >= 0:
+            counts[label].update({tag.label for tag in row.said.themes})
+    sizes = np.bincount(labels[labels >= 0], minlength=len(counts))
+    return [
+        sorted((name for name in found if found[name] >= SUBJECT * size), key=lambda name: (-found[name], name))
+        for found, size in zip(counts, sizes, strict=True)
+    ]
 
 
 def _medoids(number: int, found: Clustering, spread: np.ndarray, texts: Sequence[str]) -> list[int]:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -12,18 +13,21 @@ from typing import Annotated, Any
 from fastapi import Header
 from pydantic import BaseModel
 from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.exc import DBAPIError
 from starlette.responses import JSONResponse
 
 from serving.access import Caller
 from serving.parts import Parts
 from serving.problems import Code, problem
-from serving.store.database import insert
-from serving.store.loop_tables import idempotency
+from serving.store.access_tables import idempotency
+from serving.store.database import Unreachable, insert
 
 KEPT = timedelta(hours=24)
 """How long an answer can be had again."""
-ABANDONED = timedelta(minutes=10)
-"""No request takes longer: one that has no answer by then died with its process, and its key may be used again."""
+ABANDONED = timedelta(minutes=1)
+"""A request that has not said for so long that it is at work died with its process, and its key may be used again."""
+ALIVE_SECONDS = 15.0
+"""A request at work says so this often: a slow moment of its process is not taken for its death."""
 REPLAYED = "Idempotent-Replayed"
 
 Key = Annotated[
@@ -110,12 +114,15 @@ async def once(
     kept = await asyncio.to_thread(_begin, parts, request)
     if kept is not None:
         return await asyncio.to_thread(_response, kept, headers, {REPLAYED: "true"})
+    alive = asyncio.create_task(_alive(parts, request))
     try:
         answer = await work()
     except BaseException:
         # nothing came of it: the sender may try again under the same key
         await asyncio.shield(asyncio.to_thread(_release, parts, request))
         raise
+    finally:
+        alive.cancel()
     await asyncio.to_thread(_finish, parts, request, answer)
     return await asyncio.to_thread(_response, answer, headers)
 
@@ -152,6 +159,20 @@ def _stored(connection: Connection, request: Asked, now: datetime) -> Answer | N
         raise problem(Code.IN_PROGRESS, "the first request with this Idempotency-Key is still at work; try again later")
     connection.execute(update(idempotency).where(*_mine(request)).values(at=now))
     return None
+
+
+async def _alive(parts: Parts, request: Asked) -> None:
+    """Until it is cancelled: says now and then that the request is at work."""
+    while True:
+        await asyncio.sleep(ALIVE_SECONDS)
+        with suppress(DBAPIError, Unreachable):  # the next time may do; if none does, the work itself will tell
+            await asyncio.to_thread(_renew, parts, request)
+
+
+def _renew(parts: Parts, request: Asked) -> None:
+    with parts.database.write() as connection:
+        mine = (*_mine(request), idempotency.c.status.is_(None))
+        connection.execute(update(idempotency).where(*mine).values(at=parts.clock()))
 
 
 def _finish(parts: Parts, request: Asked, answer: Answer) -> None:

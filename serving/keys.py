@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, insert
 
 from nlp.errors import InputError
 from serving.store import database as store
+from serving.store.access_tables import keys
 from serving.store.columns import NAME
 from serving.store.database import Database
-from serving.store.loop_tables import keys
 from serving.store.tables import workspaces
 
 SCOPES = ("ingest", "read", "act", "admin")

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SAID = "rate_fields"
+"""In the state of a request: what its answer says of the caller's rate."""
 MOST_BUCKETS = 10_000
 """Beyond this many, buckets that are full again (as good as none) are dropped."""
 
@@ -82,6 +87,29 @@ class Limiter:
             return (now - last.at).total_seconds() >= last.rate.seconds
 
         self._buckets = {key: last for key, last in self._buckets.items() if not full(last)}
+
+
+class RateFields:
+    """Wraps an app: every answer tells of the caller's rate, also one that a route made for itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=list(message.get("headers", ())))
+                for name, value in state.get(SAID, {}).items():
+                    headers.setdefault(name, value)
+                message = {**message, "headers": headers.raw}
+            await send(message)
+
+        await self.app(scope, receive, telling)
 
 
 def headers(scope: str, verdict: Verdict) -> dict[str, str]:

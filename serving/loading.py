@@ -3,8 +3,15 @@
 from pathlib import Path
 
 from nlp.artifact import load_pipeline
+from nlp.folder import load_model
 from nlp.pipeline import Pipeline
+from nlp.taxonomy import Taxonomy
 from serving.settings import Settings
+
+
+def model_frame(settings: Settings) -> Taxonomy:
+    """The code frame of the model that the settings name, without loading the model."""
+    return load_model(settings.model_dir).taxonomy
 
 
 def open_pipeline(settings: Settings, taxonomy: Path | None = None) -> Pipeline:

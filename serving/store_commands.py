@@ -66,7 +66,12 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="OUT", help="A .jsonl file; standard output if left out.")
     ] = None,
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(metavar="TAX.yaml", help="With labels: the code frame, for holos train --taxonomy."),
+    ] = None,
     workspace: Workspace = "default",
+    model: ModelOption = None,
 ) -> None:
     """Writes JSON Lines: corrected responses as labelled rows for holos train, cases, or responses as they stand."""
     from serving.settings import load_settings
@@ -76,10 +81,15 @@ def export(
             raise InputError(f"there is no {kind} to export; choose one of {', '.join(KINDS)}")
         if out is not None and out.suffix.lower() != ".jsonl":
             raise InputError(f"{out}: exports are JSON Lines; name a file that ends in .jsonl")
-        with _database(load_settings(), workspace) as database:
-            count = _export(database, kind, out, workspace)
+        if taxonomy is not None and kind != "labels":
+            raise InputError(f"--taxonomy goes with labels; {kind} need no code frame")
+        settings = load_settings(model_dir=model)
+        with _database(settings, workspace) as database:
+            count = _export(database, settings, kind, out, workspace, taxonomy)
         if out is not None:
             complain(f"{count} rows written to {out}")
+        if taxonomy is not None:
+            complain(f"the code frame written to {taxonomy}")
 
 
 def import_shown(parts: "Parts", source: Path, columns: "ColumnMapping", workspace: str) -> "Tally":
@@ -103,14 +113,25 @@ def import_shown(parts: "Parts", source: Path, columns: "ColumnMapping", workspa
         return asyncio.run(import_file(parts, source, columns, workspace, BY, say, advance))
 
 
-def _export(database: "Database", kind: Any, out: Path | None, workspace: str) -> int:
+def _export(
+    database: "Database", settings: "Settings", kind: Any, out: Path | None, workspace: str, taxonomy: Path | None
+) -> int:
+    import yaml
+
+    from serving.frame.effective import as_taxonomy
+    from serving.frame.store import whole_frame
     from serving.ingest.export import export as rows_of
+    from serving.loading import model_frame
 
     count = 0
     with database.read() as connection, _lines(out) as write:
-        for row in rows_of(connection, workspace, kind):
+        frame = whole_frame(connection, workspace, model_frame(settings)) if kind == "labels" else None
+        for row in rows_of(connection, workspace, kind, frame):
             write(json.dumps(row, ensure_ascii=False))
             count += 1
+    if taxonomy is not None and frame is not None:
+        with _lines(taxonomy) as write:
+            write(yaml.safe_dump(as_taxonomy(frame), allow_unicode=True, sort_keys=False))
     return count
 
 

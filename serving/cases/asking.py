@@ -1,15 +1,15 @@
 """What every request about cases has in common: who asks, which version was seen, and what goes wrong."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path, Response
+from fastapi import Depends, Path, Response
 from sqlalchemy import RowMapping
 
 from nlp.errors import InputError
+from serving import etags
 from serving.access import Caller, allowed
 from serving.cases.policy import load_case_policy
 from serving.cases.rows import UnknownCaseError, VersionChangedError
@@ -32,31 +32,7 @@ CODES: tuple[tuple[type[InputError], Code], ...] = (
     (InputError, Code.VALIDATION_FAILED),
 )
 """The first that fits."""
-_ETAG = re.compile(r'"(\d{1,9})"', re.ASCII)
-_ANY = "*"
-
-IF_MATCH = {
-    "name": "If-Match",
-    "in": "header",
-    "required": True,
-    "description": "the ETag of the case as you know it; * for any",
-    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")$'},
-}
-"""In the document the header is required; where it is missing the answer is a 428, which FastAPI would not give."""
-
-
-def seen_version(
-    given: Annotated[str | None, Header(alias="If-Match", include_in_schema=False)] = None,
-) -> int | None:
-    """The version a caller saw, None for any (`*`); a 428 without the header, a 412 for what was never an ETag."""
-    if given is None:
-        raise problem(Code.VERSION_REQUIRED, "send If-Match with the ETag of the case as you know it")
-    if given.strip() == _ANY:
-        return None
-    found = _ETAG.fullmatch(given.strip())
-    if found is None:
-        raise problem(Code.VERSION_CHANGED, "If-Match is no ETag of this case; read the case and send its ETag")
-    return int(found[1])
+Seen = Annotated[int | None, Depends(etags.seen_version("case"))]
 
 
 @contextmanager
@@ -90,9 +66,7 @@ class Step:
             return shown(work, action(work, self.id, self.seen, *given), self.answer)
 
 
-def asked(
-    parts: Given, caller: Actor, id: CaseId, answer: Response, seen: Annotated[int | None, Depends(seen_version)]
-) -> Step:
+def asked(parts: Given, caller: Actor, id: CaseId, answer: Response, seen: Seen) -> Step:
     return Step(parts, caller, id, seen, answer)
 
 

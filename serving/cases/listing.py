@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, false,
 
 from serving.cases.rows import with_response
 from serving.cases.state import ACTIVE
+from serving.frame.covering import under
 from serving.paging import id_in, moment_in, wrong_cursor
+from serving.rules.lineage import DOTS, Lineage
 from serving.store.columns import Moment
 from serving.store.loop_tables import attempts, case_events, case_responses, cases
 from serving.store.tables import responses
@@ -23,7 +25,7 @@ RUNNING = tuple(state for state in ACTIVE if state != "waiting")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which cases; None asks for nothing. A theme covers those below it."""
+    """Which cases; None asks for nothing. A theme covers those that are under it in `lineage`."""
 
     states: tuple[str, ...] = ()
     priority: int | None = None
@@ -34,6 +36,7 @@ class Filter:
     overdue: bool | None = None
     due_before: datetime | None = None
     respondent: str | None = None
+    lineage: Lineage = DOTS
 
 
 def listed(
@@ -128,8 +131,7 @@ def _conditions(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
     if wanted.states:
         conditions.append(cases.c.state.in_(wanted.states))
     if wanted.theme is not None:
-        below = cases.c.theme.startswith(f"{wanted.theme}.", autoescape=True)
-        conditions.append(or_(cases.c.theme == wanted.theme, below))
+        conditions.append(under(cases.c.theme, (wanted.theme,), wanted.lineage))
     if wanted.due_before is not None:
         conditions.append(and_(_owed(), cases.c.due_at < wanted.due_before))
     if wanted.overdue is not None:

@@ -8,31 +8,33 @@ from sqlalchemy import RowMapping, select
 from starlette.responses import JSONResponse
 
 from nlp.errors import InputError
+from serving import etags
 from serving.access import Caller
 from serving.audit import Reading
 from serving.cases import actions, brief, listing, rows
 from serving.cases import schemas as to
-from serving.cases.asking import IF_MATCH, Actor, Asked, CaseId, Reader, working
+from serving.cases.asking import Actor, Asked, CaseId, Reader, working
 from serving.cases.book import open_or_join
 from serving.cases.briefs import load_briefs
 from serving.cases.showing import etag, item, shown, whole
 from serving.cases.work import Work
+from serving.frame.store import frame_of
 from serving.idempotency import Answer, Key, answer, creating
 from serving.openapi_parts import problems
 from serving.paging import Cursor, Limit, decode, page
 from serving.parts import Given, Parts
 from serving.problems import Code, problem
 from serving.rules.decision import Decision
+from serving.rules.lineage import lineage_of
 from serving.schemas import Instant
 from serving.store.tables import responses
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
-_ETAG = {"ETag": {"description": "the version, for If-Match", "schema": {"type": "string"}}}
 _STEP: dict[str, Any] = {
-    "openapi_extra": {"parameters": [IF_MATCH]},
+    "openapi_extra": {"parameters": [etags.if_match("case")]},
     "response_model": to.CaseOut,
-    "responses": {200: {"headers": _ETAG}, **problems(400, 401, 403, 404, 409, 412, 422, 428, 429)},
+    "responses": {200: {"headers": etags.HEADERS}, **problems(400, 401, 403, 404, 409, 412, 422, 428, 429)},
 }
 _TRIED: dict[str, Any] = {**_STEP, "responses": _STEP["responses"] | problems(410)}
 _READ = problems(401, 403, 404, 422, 429)
@@ -55,9 +57,11 @@ def list_cases(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> to.CaseList:
-    wanted = listing.Filter(tuple(state or ()), priority, team, assignee, unit, theme, overdue, due_before, respondent)
+    fields = (tuple(state or ()), priority, team, assignee, unit, theme, overdue, due_before, respondent)
     now = parts.clock()
     with parts.database.read() as connection:
+        frame = frame_of(connection, caller.workspace, parts.taxonomy())
+        wanted = listing.Filter(*fields, lineage_of(frame))
         found = listing.listed(connection, caller.workspace, wanted, now, limit + 1, _after(cursor))
     kept = page(found, limit, listing.key_of)
     reads.note(caller, "case.list", count=len(kept.items))
@@ -83,9 +87,9 @@ def count_cases(parts: Given, caller: Reader, opened_after: Annotated[Instant | 
         200: {
             "model": to.CaseOut,
             "description": "the response was, or now is, in a case that is open",
-            "headers": _ETAG,
+            "headers": etags.HEADERS,
         },
-        201: {"headers": _ETAG | {"Location": {"description": "the case", "schema": {"type": "string"}}}},
+        201: {"headers": etags.HEADERS | {"Location": {"description": "the case", "schema": {"type": "string"}}}},
         **problems(400, 401, 403, 404, 409, 410, 422, 429),
     },
 )
@@ -113,7 +117,7 @@ def _made(case: Mapping[str, Any]) -> dict[str, str]:
     "/{id}",
     operation_id="get_case",
     summary="A case with all that belongs to it",
-    responses={200: {"headers": _ETAG}, **_READ},
+    responses={200: {"headers": etags.HEADERS}, **_READ},
 )
 def get_case(parts: Given, caller: Reader, reads: Reading, id: CaseId, answer: Response) -> to.CaseOut:
     with working(parts, caller, change=False) as work:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Response
 from sqlalchemy import RowMapping
 
+from serving import etags
 from serving.cases import listing
 from serving.cases.rows import case_of_row
 from serving.cases.schemas import AttemptOut, CaseHistory, CaseItem, CaseOut, CaseResponse
@@ -23,7 +24,7 @@ def item(row: Mapping[str, Any], now: datetime) -> CaseItem:
 
 
 def etag(case: Mapping[str, Any]) -> str:
-    return f'"{case["version"]}"'
+    return etags.etag(case["version"])
 
 
 def shown(work: Work, row: RowMapping, answer: Response) -> CaseOut:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from serving.audit import record
 from serving.cases.book import open_or_join
 from serving.cases.policy import load_case_policy
+from serving.frame.store import frame_of
 from serving.outbox.events import emit
 from serving.parts import Parts
 from serving.rules.decision import Decision
@@ -38,7 +39,7 @@ def apply_rules(
     new: Container[str] = (),
 ) -> None:
     """Decides on each response, opens, joins or moves its case, and writes the events; `new`: uids without a past."""
-    rules, frame = current(connection, workspace), parts.taxonomy()
+    rules, frame = current(connection, workspace), frame_of(connection, workspace, parts.taxonomy())
     policy = load_case_policy(parts.settings.data_dir)
     labelled: list[Values] = []
     for row in rows:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, select
 
+from nlp.taxonomy import Taxonomy
 from serving.ingest.models import response_out
 from serving.store.loop_tables import case_responses, cases
 from serving.store.tables import responses
@@ -16,11 +17,19 @@ AT_ONCE = 500
 _DIMENSIONS = ("source", "survey", "touchpoint", "channel", "unit", "employee")
 
 
-def export(connection: Connection, workspace: str, kind: Kind) -> Iterator[dict[str, Any]]:
-    """Every row of a kind, oldest first. Texts are redacted, and nothing tells who wrote a labelled row."""
+def export(
+    connection: Connection, workspace: str, kind: Kind, frame: Taxonomy | None = None
+) -> Iterator[dict[str, Any]]:
+    """Every row of a kind, oldest first. Texts are redacted, and nothing tells who wrote a labelled row.
+
+    With a frame, labelled rows name its themes alone: a training takes no other.
+    """
     rows, made = _KINDS[kind]
     for row in rows(connection, workspace):
-        yield {name: _plain(value) for name, value in made(row).items()}
+        found = made(row)
+        if frame is not None and kind == "labels":
+            found = _within(found, frame)
+        yield {name: _plain(value) for name, value in found.items()}
 
 
 def labelled(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,6 +48,12 @@ def labelled(row: Mapping[str, Any]) -> dict[str, Any]:
         "signals": effective["signals"],
     }
     return {name: value for name, value in found.items() if value is not None and value != ""} | {"text": row["text"]}
+
+
+def _within(row: dict[str, Any], frame: Taxonomy) -> dict[str, Any]:
+    themes = [id for id in row["themes"] if id in frame.ids]
+    moods = {id: mood for id, mood in row["theme_sentiments"].items() if id in frame.ids}
+    return {**row, "themes": themes, "theme_sentiments": moods}
 
 
 def _response(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 from nlp.errors import InputError
 from serving.audit import Reading
 from serving.classify import Sent, read_request
+from serving.frame.store import frame_of
 from serving.idempotency import Answer, Key, asked, once
 from serving.ingest import job_routes
 from serving.ingest import models as to
@@ -90,10 +91,11 @@ def list_responses(
     limit: Limit = DEFAULT,
     cursor: Cursor = None,
 ) -> dict[str, Any]:
-    themes = tuple(descendants(theme, parts.taxonomy())) if theme else None
     fields = (sentiment, group, priority, survey, touchpoint, channel, unit, employee, language, source, respondent)
-    filters = Filters(since, until, themes, *fields, needs_review, q)
     with parts.database.read() as connection:
+        frame = frame_of(connection, caller.workspace, parts.taxonomy())
+        themes = tuple(descendants(theme, frame)) if theme else None
+        filters = Filters(since, until, themes, *fields, needs_review, q)
         found = search(connection, caller.workspace, filters, limit + 1, job_routes.after(cursor))
     kept = page(found, limit, lambda row: (row["answered_at"].isoformat(), row["uid"]))
     reads.note(caller, "response.list", responses=len(kept.items), **({"respondent": respondent} if respondent else {}))

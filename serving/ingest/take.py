@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from nlp.pipeline import Analysis
 from nlp.types import Failure, Response
 from serving.audit import record
+from serving.frame.reading import analyse, framed
 from serving.ingest.arrivals import Arrival, Sent, Taken, arrived, is_known, person_of, sent, with_known
 from serving.ingest.effects import react
-from serving.issues.online import join
+from serving.issues.online import leave
 from serving.parts import Parts
 from serving.privacy.tombstones import blocked
 from serving.store.database import untangled
@@ -50,7 +51,7 @@ async def take(
     """
     dated = dated or parts.clock()
     given, out, fit = await asyncio.to_thread(_look, parts, workspace, items, dated)
-    analyses = await parts.analyse([response for _, response in fit]) if fit else []
+    analyses = await analyse(parts, workspace, [response for _, response in fit]) if fit else []
     read: list[_Read] = []
     for (place, response), analysis in zip(fit, analyses, strict=True):
         error = analysis.classification.error
@@ -97,10 +98,11 @@ def _keep(
         if erased:  # while the model read: rare enough to pick them out again
             out = out | {each.place: _refused(each.sent) for each in read if each.sent.respondent in erased}
             read, ready = _without(erased, read, ready)
+        ready = framed(connection, parts, workspace, ready, [each.response for each in read])
         saved = save(connection, workspace, ready, now) if ready else []
         changed = [each for each, what in zip(read, saved, strict=True) if what.outcome != "duplicate"]
         remember(connection, workspace, [person for each in changed if (person := person_of(each.sent))])
-        join(connection, workspace, [(what, each.vector) for what, each in zip(saved, ready, strict=True)], now)
+        leave(connection, workspace, [what.uid for what in saved if what.outcome == "updated"], now)
         react(connection, parts, workspace, saved, now)
         if changed:
             counts = dict(Counter(what.outcome for what in saved))

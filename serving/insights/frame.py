@@ -6,7 +6,9 @@ from typing import Literal
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select
 
+from serving.frame.covering import under
 from serving.insights.window import Period, Window, as_days, day_of
+from serving.rules.lineage import DOTS, Lineage
 from serving.schemas import METRIC_SCALES
 from serving.store.tables import responses, tags
 
@@ -130,13 +132,9 @@ def load(
     )
 
 
-def load_mentions(
-    connection: Connection, workspace: str, window: Window, frame: Frame, theme: str | None = None
-) -> Mentions:
-    """The tags of a frame's responses, in a steady order; `theme` keeps those of a theme and what lies under it."""
+def load_mentions(connection: Connection, workspace: str, window: Window, frame: Frame) -> Mentions:
+    """The tags of a frame's responses, in a steady order."""
     condition = and_(tags.c.workspace == workspace, window.conditions(workspace))
-    if theme is not None:
-        condition = and_(condition, covers(theme))
     joined = tags.join(responses, and_(responses.c.workspace == tags.c.workspace, responses.c.uid == tags.c.response))
     statement = select(tags.c.response, tags.c.theme, tags.c.sentiment).select_from(joined).where(condition)
     place = {uid: row for row, uid in enumerate(frame.uid)}
@@ -149,15 +147,14 @@ def load_mentions(
     return Mentions(rows[order], codes[order], _objects([row[2] for row in found])[order], themes)
 
 
-def covers(theme: str) -> ColumnElement[bool]:
+def covers(theme: str, lineage: Lineage = DOTS) -> ColumnElement[bool]:
     """What a row of `tags` must fulfil to be of a theme or of what lies under it: `delivery` covers `delivery.time`."""
-    # not LIKE: SQLite's takes no heed of upper and lower case
-    return or_(tags.c.theme == theme, func.substr(tags.c.theme, 1, len(theme) + 1) == f"{theme}.")
+    return under(tags.c.theme, (theme,), lineage)
 
 
-def known_theme(connection: Connection, workspace: str, theme: str) -> bool:
+def known_theme(connection: Connection, workspace: str, theme: str, lineage: Lineage = DOTS) -> bool:
     """Whether any response of the workspace was ever tagged with it."""
-    statement = select(tags.c.theme).where(tags.c.workspace == workspace, covers(theme)).limit(1)
+    statement = select(tags.c.theme).where(tags.c.workspace == workspace, covers(theme, lineage)).limit(1)
     return connection.execute(statement).first() is not None
 
 

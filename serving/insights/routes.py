@@ -3,15 +3,18 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
+from sqlalchemy import Connection
 
 from nlp.errors import InputError
 from serving.access import Caller, allowed
+from serving.frame.store import frame_of
 from serving.insights import digest, drivers, frame, loop, outcome_routes, retention, scores, themes, value, volumes
 from serving.insights.outcomes import NO_NUL
 from serving.insights.window import Every, Window, period
 from serving.openapi_parts import problems
-from serving.parts import Given
+from serving.parts import Given, Parts
 from serving.problems import Code, problem
+from serving.rules.lineage import Lineage, lineage_of
 from serving.schemas import Instant
 from serving.store.columns import NAME
 
@@ -66,7 +69,8 @@ def get_volumes(
 )
 def get_themes(caller: Reader, parts: Given, asked: Asked, every: Steps = "week", limit: Groups = 100) -> themes.Themes:
     with parts.database.read() as connection:
-        return themes.themes(connection, caller.workspace, asked, every, limit)
+        lineage = _lineage(connection, parts, caller)
+        return themes.themes(connection, caller.workspace, asked, every, limit, lineage)
 
 
 @router.get(
@@ -83,9 +87,10 @@ def get_theme(
     every: Steps = "week",
 ) -> digest.Digest:
     with parts.database.read() as connection:
-        if not frame.known_theme(connection, caller.workspace, id):
+        lineage = _lineage(connection, parts, caller)
+        if not frame.known_theme(connection, caller.workspace, id, lineage):
             raise problem(Code.NOT_FOUND, "no response of this workspace was ever tagged with this theme")
-        return digest.digest(connection, caller.workspace, asked, id, every)
+        return digest.digest(connection, caller.workspace, asked, id, every, lineage)
 
 
 @router.get(
@@ -151,3 +156,7 @@ def get_retention(
 def get_value(caller: Reader, parts: Given, asked: Asked, limit: Groups = 100) -> value.Value:
     with parts.database.read() as connection:
         return value.value(connection, caller.workspace, asked, limit)
+
+
+def _lineage(connection: Connection, parts: Parts, caller: Caller) -> Lineage:
+    return lineage_of(frame_of(connection, caller.workspace, parts.taxonomy()))

@@ -1,7 +1,7 @@
 """What people talk about: how many, how they feel about it, and whether more than in the period before."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from serving.insights.frame import HAPPY, UNHAPPY, covers
 from serving.insights.intervals import Difference, Share, newcombe, wilson
 from serving.insights.volumes import Count, counts_over
 from serving.insights.window import Every, Period, Window, day_of
+from serving.rules.lineage import DOTS, Lineage
 from serving.store.tables import responses, tags
 
 
@@ -59,12 +60,14 @@ Mentioned = Mapping[str, Mapping[str, Mention]]
 """By theme, by response."""
 
 
-def themes(connection: Connection, workspace: str, window: Window, every: Every, limit: int) -> Themes:
+def themes(
+    connection: Connection, workspace: str, window: Window, every: Every, limit: int, lineage: Lineage = DOTS
+) -> Themes:
     """Themes and what lies above them, the most frequent first."""
     n = frame.count(connection, workspace, window, window.period)
     n_before = frame.count(connection, workspace, window, window.period.before)
-    now = mentioned(connection, workspace, window, window.period)
-    before = mentioned(connection, workspace, window, window.period.before)
+    now = mentioned(connection, workspace, window, window.period, lineage)
+    before = mentioned(connection, workspace, window, window.period.before, lineage)
     found = compared(now, n, {theme: len(rows) for theme, rows in before.items()}, n_before, every)
     return Themes(window.period, n, every, found[:limit], max(0, len(found) - limit))
 
@@ -103,35 +106,35 @@ def trend_of(rows: Iterable[Mention], every: Every) -> tuple[Count, ...]:
 
 
 def mentioned(
-    connection: Connection, workspace: str, window: Window, period: Period, under: str | None = None
+    connection: Connection,
+    workspace: str,
+    window: Window,
+    period: Period,
+    lineage: Lineage = DOTS,
+    under: str | None = None,
 ) -> dict[str, dict[str, Mention]]:
     """Who mentions what in a period; `under` keeps a theme and what lies under it."""
     joined = tags.join(responses, and_(responses.c.workspace == tags.c.workspace, responses.c.uid == tags.c.response))
     asked = (tags.c.response, tags.c.theme, tags.c.sentiment, day_of(connection, responses.c.answered_at))
     condition = and_(tags.c.workspace == workspace, window.conditions(workspace, period))
     if under is not None:
-        condition = and_(condition, covers(under))
+        condition = and_(condition, covers(under, lineage))
     rows = connection.execute(select(*asked).select_from(joined).where(condition)).all()
-    return rolled_up(((row[0], row[1], row[2], row[3]) for row in rows), under)
+    return rolled_up(((row[0], row[1], row[2], row[3]) for row in rows), under, lineage)
 
 
-def rolled_up(rows: Iterable[tuple[str, str, str, str]], under: str | None = None) -> dict[str, dict[str, Mention]]:
+def rolled_up(
+    rows: Iterable[tuple[str, str, str, str]], under: str | None = None, lineage: Lineage = DOTS
+) -> dict[str, dict[str, Mention]]:
     """Rows of response, theme, sentiment and day, each counted for its theme and for all above (down from `under`)."""
     found: dict[str, dict[str, Mention]] = defaultdict(dict)
     for response, theme, sentiment, day in rows:
         complains, praises = sentiment in UNHAPPY, sentiment in HAPPY
-        for above in _upwards(theme):
-            if under is not None and len(above) < len(under):
-                break
+        for above in lineage.levels(theme):
+            if under is not None and under not in lineage.above(above):
+                continue
             known = found[above].get(response)
             if known is not None:
                 complains, praises = complains or known.complains, praises or known.praises
             found[above][response] = Mention(day, complains, praises)
     return found
-
-
-def _upwards(theme: str) -> Iterator[str]:
-    """`a.b.c`, `a.b`, `a`."""
-    while theme:
-        yield theme
-        theme = theme.rpartition(".")[0]

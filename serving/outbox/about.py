@@ -6,7 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
+from serving.frame.effective import Frame
 from serving.outbox.targets import Channel, Scope
+from serving.rules.lineage import lineage_of
 from serving.store.loop_tables import cases
 from serving.store.tables import responses, tags
 
@@ -71,19 +73,16 @@ def about(connection: Connection, event: Mapping[str, Any]) -> About:
     )
 
 
-def within(scope: Scope, found: About) -> bool:
+def within(scope: Scope, found: About, frame: Frame) -> bool:
     """Whether a channel of this scope is for it; a side that the event does not have is not asked about."""
     sides = ((scope.teams, found.teams), (scope.units, found.units), (scope.employees, found.employees))
     if any(asked and has is not None and has.isdisjoint(asked) for asked, has in sides):
         return False
     if not scope.themes or found.themes is None:
         return True
-    return any(covers(asked, theme) for asked in scope.themes for theme in found.themes)
-
-
-def covers(asked: str, theme: str) -> bool:
-    """Whether a theme is the one asked for or below it."""
-    return theme == asked or theme.startswith(f"{asked}.")
+    # an event may be older than the frame: it is about what its theme is called now
+    held = {level for theme in found.themes for level in lineage_of(frame).above(frame.named(theme))}
+    return not held.isdisjoint(scope.themes)
 
 
 def _names(values: Iterable[Any]) -> Names:

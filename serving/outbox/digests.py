@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, select, update
 
-from serving.outbox.digest_text import has_news
+from serving.outbox.digest_text import has_news, reader_of
 from serving.outbox.events import DIGEST
 from serving.outbox.hours import Period, last_period
 from serving.outbox.spread import send_alone
@@ -33,7 +33,7 @@ def due_period(channel: Channel, now: datetime) -> Period | None:
 
 def _queue(parts: Parts, channel: Channel, period: Period, now: datetime) -> bool:
     with parts.database.write() as connection:
-        if not _mine(connection, channel, period) or not has_news(connection, channel):
+        if not _mine(connection, channel, period) or not has_news(connection, reader_of(connection, parts, channel)):
             return False
         data = {"from": period.start.isoformat(), "to": period.end.isoformat()}
         send_alone(connection, channel.workspace, "channel", channel.id, DIGEST, data, now)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from serving.outbox.about import About, about, addressed
 from serving.outbox.channels import Note
-from serving.outbox.digest_text import digest_note
+from serving.outbox.digest_text import digest_note, reader_of
 from serving.outbox.events import DIGEST
 from serving.outbox.hours import Period
 from serving.outbox.targets import Channel
@@ -27,7 +27,7 @@ def compose(parts: Parts, channel: Channel, event: Mapping[str, Any], count: int
     with parts.database.read() as connection:
         if event["type"] == DIGEST:
             period = Period(*(datetime.fromisoformat(event["data"][end]) for end in ("from", "to")))
-            return digest_note(connection, channel, period, parts.clock())
+            return digest_note(connection, reader_of(connection, parts, channel), period, parts.clock())
         return event_note(connection, channel, event, count, getattr(parts.settings, "public_url", None))
 
 

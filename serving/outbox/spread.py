@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
+from serving.frame.effective import Frame
+from serving.frame.store import frame_of
 from serving.outbox import targets
 from serving.outbox.about import about, addressed, within
 from serving.outbox.events import emit_alone
@@ -21,10 +23,11 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Whom a workspace tells, those that are disabled left out."""
+    """Whom a workspace tells, those that are disabled left out, and the code frame that its channels go by."""
 
     webhooks: tuple[RowMapping, ...]
     channels: tuple[Channel, ...]
+    frame: Frame
 
 
 def run_once(parts: Parts) -> int:
@@ -37,7 +40,8 @@ def run_once(parts: Parts) -> int:
         found = _unspread(connection)
         # in one order, so that no two processes wait for each other
         known = {
-            workspace: listeners(connection, workspace) for workspace in sorted({row["workspace"] for row in found})
+            workspace: listeners(connection, parts, workspace)
+            for workspace in sorted({row["workspace"] for row in found})
         }
         for event in found:
             _spread(connection, event, known[event["workspace"]], now)
@@ -45,7 +49,7 @@ def run_once(parts: Parts) -> int:
     return len(found)
 
 
-def listeners(connection: Connection, workspace: str) -> Listeners:
+def listeners(connection: Connection, parts: Parts, workspace: str) -> Listeners:
     """Two processes that tell a workspace's channels take turns, so that neither misses a repeat of the other's."""
     targets.lock(connection, "channel", workspace)
     webhooks = targets.find_all(connection, "webhook", workspace)
@@ -53,6 +57,7 @@ def listeners(connection: Connection, workspace: str) -> Listeners:
     return Listeners(
         tuple(row for row in webhooks if row["disabled_at"] is None),
         tuple(channel for channel in channels if not channel.disabled),
+        frame_of(connection, workspace, parts.taxonomy()),
     )
 
 
@@ -101,10 +106,10 @@ def _channels(connection: Connection, event: RowMapping, to: Listeners) -> Itera
     named, found = addressed(event), about(connection, event)
     for channel in to.channels:
         if named:
-            chosen = named.names(channel) or (named.names_role(channel) and within(channel.scope, found))
+            chosen = named.names(channel) or (named.names_role(channel) and within(channel.scope, found, to.frame))
         else:
             at_once = channel.digest is None and subscribed(channel.types, event["type"])
-            chosen = at_once and within(channel.scope, found)
+            chosen = at_once and within(channel.scope, found, to.frame)
         if chosen:
             yield channel
 

@@ -8,8 +8,10 @@ from sqlalchemy import Connection, Table, and_, delete, select, tuple_, update
 from serving.privacy.person import Person, Subject, chunks
 from serving.privacy.traces import ERASED, Traces, without
 from serving.problems import STATUS, Code, Problem
+from serving.store.access_tables import idempotency
+from serving.store.frame_tables import frames
 from serving.store.issue_tables import alarms, clusters, improvements
-from serving.store.loop_tables import attempts, audit, case_events, deliveries, events, idempotency, jobs, refusals
+from serving.store.loop_tables import attempts, audit, case_events, deliveries, events, jobs, refusals
 from serving.store.tables import corrections
 
 DOCUMENTS: tuple[tuple[Table, tuple[str, ...]], ...] = (
@@ -23,6 +25,7 @@ DOCUMENTS: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (clusters, ("name", "quotes")),
     (improvements, ("action",)),
     (alarms, ("sentence",)),
+    (frames, ("examples",)),
 )
 """Columns that a person may be named or quoted in; the row stays."""
 TITLES = ("name", "action", "sentence")

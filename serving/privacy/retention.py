@@ -12,6 +12,7 @@ from serving.parts import Parts
 from serving.privacy.originals import FINISHED
 from serving.privacy.person import Subject, delete_rows
 from serving.privacy.retention_policy import load_retention, own_days
+from serving.store.access_tables import idempotency, keys
 from serving.store.database import Database
 from serving.store.loop_tables import (
     audit,
@@ -19,10 +20,8 @@ from serving.store.loop_tables import (
     cases,
     deliveries,
     events,
-    idempotency,
     job_files,
     jobs,
-    keys,
 )
 from serving.store.tables import outcomes, respondents, responses, workspaces
 

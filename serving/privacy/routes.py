@@ -78,7 +78,7 @@ class RetentionOut(BaseModel):
 
 @router.get(
     "/respondents/{id:path}",
-    operation_id="exportRespondent",
+    operation_id="export_respondent",
     summary="Everything that is kept of a person",
     responses=problems(401, 403, 404, 422, 429, 503),
 )
@@ -95,7 +95,7 @@ def export_respondent(caller: Admin, parts: Given, id: RespondentId) -> PersonOu
 
 @router.delete(
     "/respondents/{id:path}",
-    operation_id="eraseRespondent",
+    operation_id="erase_respondent",
     summary="Erase a person everywhere: texts, vectors, labels, cases, queued events",
     responses=problems(401, 403, 404, 409, 422, 429, 503),
 )
@@ -114,7 +114,7 @@ def erase_respondent(caller: Admin, parts: Given, id: RespondentId, block: Block
 
 @router.get(
     "/retention",
-    operation_id="getRetention",
+    operation_id="get_retention",
     summary="How long anything is kept",
     responses=problems(401, 403, 422, 429, 503),
 )
@@ -126,7 +126,7 @@ def get_retention(caller: Admin, parts: Given) -> RetentionOut:
 
 @router.put(
     "/retention",
-    operation_id="setRetention",
+    operation_id="set_retention",
     summary="Set how long anything of this workspace is kept",
     responses=problems(400, 401, 403, 422, 429, 503),
 )

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from serving.keys import ensure_workspace
+from serving.store.access_tables import tombstones
 from serving.store.database import insert
-from serving.store.loop_tables import tombstones
 from serving.store.tables import workspaces
 
 KEY = "erasure_key"

@@ -11,6 +11,7 @@ from nlp.errors import InputError
 from serving.cases.book import Opened, open_or_join, reprioritise
 from serving.cases.policy import CasePolicy, load_case_policy
 from serving.cases.state import ACTIVE
+from serving.frame.store import frame_of
 from serving.parts import Parts
 from serving.rules.facts import facts_of
 from serving.rules.ruleset import current, decide
@@ -71,7 +72,7 @@ def _chunk(
     by: str,
     now: datetime,
 ) -> Changes:
-    rules, frame = current(connection, workspace), parts.taxonomy()
+    rules, frame = current(connection, workspace), frame_of(connection, workspace, parts.taxonomy())
     tagged, before = _tags(connection, workspace, uids), _case_versions(connection, workspace, uids)
     labelled: list[dict[str, Any]] = []
     found: list[Opened | None] = []

@@ -10,9 +10,9 @@ from nlp.errors import InputError
 from serving.console import errors
 
 if TYPE_CHECKING:
+    from nlp.taxonomy import Taxonomy
     from serving.rules.replay import Report
     from serving.rules.rule import RuleSet
-    from serving.settings import Settings
 
 RULES = typer.Typer(help="Routing rules: check a file, try one on stored responses.", no_args_is_help=True)
 
@@ -27,10 +27,11 @@ def register(app: typer.Typer) -> None:
 @RULES.command()
 def check(file: Rules) -> None:
     """Checks a file of rules: every mistake with its line, column and reason."""
+    from serving.loading import model_frame
     from serving.settings import load_settings
 
     with errors():
-        rules = _read(file, load_settings())
+        rules = _read(file, model_frame(load_settings()))
         typer.echo(f"{file}: {len(rules.rules)} rules, mode {rules.mode}, are fit to be put in force")
 
 
@@ -43,19 +44,20 @@ def test(
     examples: Annotated[int, typer.Option(min=0, max=100, help="Ids of responses that would change, at most.")] = 10,
 ) -> None:
     """Tries a file of rules on stored responses and prints what would change; changes nothing."""
+    from serving.frame.store import frame_of
+    from serving.loading import model_frame
     from serving.parts import utc_now
     from serving.rules.testing import try_rules
     from serving.settings import load_settings
-    from serving.shipped import taxonomy
     from serving.store.database import Database
 
     with errors():
         settings, now = load_settings(), utc_now()
-        rules = _read(file, settings)
         database = Database(settings.database)
         with database.read() as connection:
-            since = now - timedelta(days=days)
-            trial = try_rules(connection, workspace, rules, taxonomy(), since, now, limit, examples)
+            since, frame = now - timedelta(days=days), frame_of(connection, workspace, model_frame(settings))
+            rules = _read(file, frame)
+            trial = try_rules(connection, workspace, rules, frame, since, now, limit, examples)
         database.close()
         for line in lines(trial.report, trial.since, now):
             typer.echo(line)
@@ -90,12 +92,11 @@ def _rules(matched: tuple[str, ...]) -> str:
     return ", ".join(matched) or "no rule"
 
 
-def _read(file: Path, settings: "Settings") -> "RuleSet":
-    from nlp.artifact import read_taxonomy
+def _read(file: Path, frame: "Taxonomy") -> "RuleSet":
     from serving.rules.document import parse_rules
 
     try:
         source = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: cannot be read: {type(error).__name__}") from None
-    return parse_rules(source, str(file), read_taxonomy(settings.data_dir / "taxonomy.yaml"))
+    return parse_rules(source, str(file), frame)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from nlp.taxonomy import Taxonomy
-from serving.rules.lineage import Themes, descendants
+from serving.rules.lineage import Themes, descendants, lineage_of
 from serving.store.tables import responses, tags
 
 COLUMNS = ("sentiment", "group", "band", "respondent", *("source", "survey", "touchpoint", "channel"))
@@ -90,12 +90,13 @@ class StoredCounts:
         covered = None if theme is None else tuple(descendants(theme, self._frame))
         given = {"in_workspace": self._workspace, "after": at - wanted.window, "until": at, "but": self._row["uid"]}
         given |= {f"of_{name}": value for name, value in values.items()}
-        others = self._connection.execute(_counted(covered, tuple(values)), given).scalar_one()
+        elsewhere = () if theme is None else lineage_of(self._frame).moved_from(theme)
+        others = self._connection.execute(_counted(covered, elsewhere, tuple(values)), given).scalar_one()
         return others + wanted.covers(self._row, self._themes)
 
 
 @lru_cache(maxsize=256)
-def _counted(themes: tuple[str, ...] | None, names: tuple[str, ...]) -> Select[int]:
+def _counted(themes: tuple[str, ...] | None, elsewhere: tuple[str, ...], names: tuple[str, ...]) -> Select[int]:
     """Built once for each kind of count: building a statement takes longer than running it."""
     values = {name: bindparam(f"of_{name}") for name in names}
     held = [
@@ -105,15 +106,17 @@ def _counted(themes: tuple[str, ...] | None, names: tuple[str, ...]) -> Select[i
         responses.c.uid != bindparam("but"),  # whether its tags are stored yet must not matter
     ]
     if themes is not None:
-        held.append(_tagged(themes, values.pop("sentiment", None)))
+        held.append(_tagged(themes, elsewhere, values.pop("sentiment", None)))
     held += [responses.c[name] == value for name, value in values.items()]
     return select(func.count()).select_from(responses).where(*held)
 
 
-def _tagged(themes: tuple[str, ...], mood: BindParameter[str] | None) -> ColumnElement[bool]:
+def _tagged(
+    themes: tuple[str, ...], elsewhere: tuple[str, ...], mood: BindParameter[str] | None
+) -> ColumnElement[bool]:
     # tags of an older frame can be under a theme of this one by their dots alone
-    dotted = [tags.c.theme.startswith(f"{id}.", autoescape=True) for id in themes]
-    below = or_(tags.c.theme.in_(themes), *dotted)
+    dotted = or_(*(tags.c.theme.startswith(f"{id}.", autoescape=True) for id in themes))
+    below = or_(tags.c.theme.in_(themes), and_(dotted, tags.c.theme.not_in(elsewhere)) if elsewhere else dotted)
     of = and_(tags.c.workspace == bindparam("in_workspace"), tags.c.response == responses.c.uid, below)
     return select(1).where(of if mood is None else and_(of, tags.c.sentiment == mood)).exists()
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from nlp.taxonomy import Taxonomy
+from serving.frame.effective import Frame, every_theme
 
 Themes = Mapping[str, frozenset[str]]
 """Every theme a response is about, those above its tags included, with the sentiments found there."""
@@ -13,14 +14,31 @@ class Lineage:
     """The themes above each theme of a frame; also those of tags that an older frame gave."""
 
     def __init__(self, frame: Taxonomy) -> None:
-        self._parents = {theme.id: theme.parent for theme in frame.themes}
+        self._parents = {theme.id: theme.parent for theme in every_theme(frame)}
+        self._moved = frame.moved if isinstance(frame, Frame) else frozenset()
+        merged = frame.merged.items() if isinstance(frame, Frame) else ()
+        self._names = {id: [was for was, now in merged if now == id] for _, id in merged}
         self._above: dict[str, tuple[str, ...]] = {}
 
     def above(self, theme: str) -> tuple[str, ...]:
-        """The theme and all that it is under."""
+        """The theme and all that it is under, each also by the names of the themes that were merged into it."""
         if theme not in self._above:
-            self._above[theme] = tuple(dict.fromkeys(self._climb(theme)))
+            levels = self.levels(theme)
+            names = (name for level in levels for name in self._names.get(level, ()))
+            self._above[theme] = tuple(dict.fromkeys([*levels, *names]))
         return self._above[theme]
+
+    def levels(self, theme: str) -> tuple[str, ...]:
+        """The theme and all that it is under, by their own ids."""
+        return tuple(dict.fromkeys(self._climb(theme)))
+
+    def below(self, theme: str) -> tuple[str, ...]:
+        """The theme and the known ones that are under it."""
+        return (theme, *(id for id in self._parents if id != theme and theme in self.above(id)))
+
+    def moved_from(self, theme: str) -> tuple[str, ...]:
+        """Themes whose ids say that they are under this one, and that were moved elsewhere."""
+        return tuple(sorted(id for id in self._moved if id.startswith(f"{theme}.") and theme not in self.above(id)))
 
     def covered(self, tagged: Iterable[tuple[str, str]]) -> Themes:
         """What (theme, sentiment) tags say, on every level."""
@@ -39,10 +57,15 @@ class Lineage:
             seen.add(found)
             yield found
             parent = self._parents.get(found)
-            waiting += [*([found.rpartition(".")[0]] if "." in found else []), *([parent] if parent else [])]
+            dotted = "." in found and found not in self._moved
+            waiting += [*([found.rpartition(".")[0]] if dotted else []), *([parent] if parent else [])]
 
 
-@lru_cache(maxsize=8)
+DOTS = Lineage(Taxonomy("", ()))
+"""Nothing but the dots of ids."""
+
+
+@lru_cache(maxsize=64)
 def lineage_of(frame: Taxonomy) -> Lineage:
     """The lineage of a frame, worked out once for as long as the frame is in use."""
     return Lineage(frame)
@@ -50,11 +73,14 @@ def lineage_of(frame: Taxonomy) -> Lineage:
 
 def descendants(theme: str, frame: Taxonomy) -> list[str]:
     """The theme and those of the frame that are under it."""
-    lineage = lineage_of(frame)
-    return [theme, *(known for known in frame.ids if known != theme and theme in lineage.above(known))]
+    return list(lineage_of(frame).below(theme))
 
 
 def theme_ids(frame: Taxonomy) -> frozenset[str]:
-    """Every id that a rule may ask for: themes, groups and what the dots of their ids put above them."""
+    """Every id that a rule may ask for: themes, groups and what the dots of their ids put above them.
+
+    Themes that were merged are asked for by either name; retired ones are found in older responses.
+    """
     lineage = lineage_of(frame)
-    return frozenset(level for theme in frame.ids for level in lineage.above(theme)) | {g.id for g in frame.groups}
+    known = [theme.id for theme in every_theme(frame)]
+    return frozenset(level for id in known for level in lineage.above(id)) | {group.id for group in frame.groups}

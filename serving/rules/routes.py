@@ -13,6 +13,7 @@ from serving import paging
 from serving.access import Caller, allowed
 from serving.audit import record
 from serving.classify import Sent, read_json
+from serving.frame.store import frame_of
 from serving.openapi_parts import problems
 from serving.paging import Cursor, Limit
 from serving.parts import Given, Parts
@@ -29,8 +30,8 @@ from serving.rules.schemas import (
     PeriodIn,
     RulesIn,
     RulesOut,
+    RuleTrialOut,
     TrialIn,
-    TrialOut,
     VersionOut,
     Versions,
     shown,
@@ -76,7 +77,7 @@ async def _source(request: Request) -> str:
         raise validation_failed([(wrong.path, wrong.code, wrong.reason) for wrong in invalids(error)]) from None
 
 
-@router.get("/rules", operation_id="getRules", summary="The rules in force", responses=_ERRORS)
+@router.get("/rules", operation_id="get_rules", summary="The rules in force", responses=_ERRORS)
 def get_rules(parts: Given, caller: Reader, answer: Response) -> RulesOut:
     with parts.database.read() as connection:
         rules = current(connection, caller.workspace)
@@ -84,7 +85,7 @@ def get_rules(parts: Given, caller: Reader, answer: Response) -> RulesOut:
     return shown(rules)
 
 
-@router.put("/rules", operation_id="putRules", summary="Put rules in force", responses=_ERRORS, openapi_extra=_BODY)
+@router.put("/rules", operation_id="put_rules", summary="Put rules in force", responses=_ERRORS, openapi_extra=_BODY)
 def put_rules(
     parts: Given,
     caller: Admin,
@@ -92,7 +93,7 @@ def put_rules(
     answer: Response,
     if_match: IfMatch = None,
 ) -> RulesOut:
-    rules, now = _parsed(parts, source), parts.clock()
+    rules, now = _parsed(parts, caller, source), parts.clock()
     try:
         with parts.database.write() as connection:
             _check_version(if_match, store.current_version(connection, caller.workspace))
@@ -105,7 +106,7 @@ def put_rules(
     return shown(read_rules(source, version))
 
 
-@router.get("/rules/versions", operation_id="listRuleVersions", summary="All versions", responses=_ERRORS)
+@router.get("/rules/versions", operation_id="list_rule_versions", summary="All versions", responses=_ERRORS)
 def list_versions(parts: Given, caller: Reader, limit: Limit = paging.DEFAULT, cursor: Cursor = None) -> Versions:
     with parts.database.read() as connection:
         rows = store.versions(connection, caller.workspace, _before(cursor), limit + 1)
@@ -113,7 +114,9 @@ def list_versions(parts: Given, caller: Reader, limit: Limit = paging.DEFAULT, c
     return Versions(items=[VersionOut(**row) for row in page.items], next=page.next)
 
 
-@router.get("/rules/versions/{version}", operation_id="getRuleVersion", summary="An earlier version", responses=_ERRORS)
+@router.get(
+    "/rules/versions/{version}", operation_id="get_rule_version", summary="An earlier version", responses=_ERRORS
+)
 def get_version(parts: Given, caller: Reader, version: Number) -> RulesOut:
     with parts.database.read() as connection:
         source = store.source_of(connection, caller.workspace, version)
@@ -122,17 +125,18 @@ def get_version(parts: Given, caller: Reader, version: Number) -> RulesOut:
     return shown(read_rules(source, version))
 
 
-@router.post("/rules/test", operation_id="testRules", summary="What rules would change", responses=_ERRORS)
-def run_trial(parts: Given, caller: Reader, body: TrialIn) -> TrialOut:
+@router.post("/rules/test", operation_id="test_rules", summary="What rules would change", responses=_ERRORS)
+def run_trial(parts: Given, caller: Reader, body: TrialIn) -> RuleTrialOut:
     since, until = _period(parts, body)
-    given = _parsed(parts, body.source) if body.source is not None else None
+    given = _parsed(parts, caller, body.source) if body.source is not None else None
     with parts.database.read() as connection:
         most, shown_ = body.limit, body.examples
-        trial = try_rules(connection, caller.workspace, given, parts.taxonomy(), since, until, most, shown_)
-    return TrialOut(since=trial.since, to=until, cut=trial.since > since, report=trial.report)
+        frame = frame_of(connection, caller.workspace, parts.taxonomy())
+        trial = try_rules(connection, caller.workspace, given, frame, since, until, most, shown_)
+    return RuleTrialOut(since=trial.since, to=until, cut=trial.since > since, report=trial.report)
 
 
-@router.post("/rules/apply", operation_id="applyRules", summary="Apply the rules again", responses=_ERRORS)
+@router.post("/rules/apply", operation_id="apply_rules", summary="Apply the rules again", responses=_ERRORS)
 def apply_rules(parts: Given, caller: Admin, body: ApplyIn) -> Applied:
     (since, until), now = _period(parts, body), parts.clock()
     try:
@@ -146,9 +150,11 @@ def apply_rules(parts: Given, caller: Admin, body: ApplyIn) -> Applied:
     return found
 
 
-def _parsed(parts: Parts, source: str) -> RuleSet:
+def _parsed(parts: Parts, caller: Caller, source: str) -> RuleSet:
+    with parts.database.read() as connection:
+        frame = frame_of(connection, caller.workspace, parts.taxonomy())
     try:
-        return parse_rules(source, "source", parts.taxonomy())
+        return parse_rules(source, "source", frame)
     except RulesError as error:
         raise validation_failed([("source", "rules", str(fault)) for fault in error.faults]) from None
 

@@ -104,7 +104,7 @@ class Versions(BaseModel):
     next: str | None
 
 
-class TrialOut(BaseModel):
+class RuleTrialOut(BaseModel):
     """What the rules would change in a period."""
 
     since: datetime = Field(serialization_alias="from")

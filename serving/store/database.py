@@ -32,9 +32,14 @@ def untangled(work: Callable[[], T]) -> T:
         try:
             return work()
         except OperationalError as error:
-            if not left or getattr(error.orig, "sqlstate", None) not in _KNOTS:
+            if not left or not is_knot(error):
                 raise
     raise AssertionError("the last attempt answers or raises")
+
+
+def is_knot(error: OperationalError) -> bool:
+    """Whether PostgreSQL ended the transaction in favour of another."""
+    return getattr(error.orig, "sqlstate", None) in _KNOTS
 
 
 class Unreachable(HolosError):  # noqa: N818 - it is a state to report

@@ -1,6 +1,6 @@
 """What a response comes to: the newest analysis with people's corrections laid over it, ranked again by the policy."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from nlp.errors import InputError
@@ -8,6 +8,7 @@ from nlp.policy import Policy
 from nlp.priority import band, rank
 from nlp.taxonomy import Taxonomy
 from nlp.types import MOODS, SIGNALS, Justification, Response, Sentiment, Span, ThemeTag
+from serving.frame.effective import every_theme
 
 FIELDS = ("themes", "theme_sentiments", "sentiment", "justified", "signals")
 """What a person can correct, named as labelled rows name it."""
@@ -19,14 +20,17 @@ Fields = Mapping[str, Any]
 Result = dict[str, Any]
 
 
-def check_fields(fields: Fields, taxonomy: Taxonomy) -> dict[str, Any]:
-    """The fields that say something; InputError names what no taxonomy, mood or signal is called."""
+def check_fields(fields: Fields, taxonomy: Taxonomy, also: Collection[str] = ()) -> dict[str, Any]:
+    """The fields that say something; InputError names what no taxonomy, mood or signal is called.
+
+    `also`: themes that may stay though the taxonomy gives them no more.
+    """
     found = {name: value for name, value in fields.items() if value is not None}
     _known("field", found, FIELDS)
     if not found:
         raise InputError(f"the correction says nothing; give some of {', '.join(FIELDS)}")
     moods = found.get("theme_sentiments", {})
-    _known("theme", {*found.get("themes", ()), *moods}, taxonomy.ids)
+    _known("theme", {*found.get("themes", ()), *moods} - {*also}, taxonomy.ids)
     if "themes" in found:
         _known("theme in theme_sentiments that themes does not list", moods, found["themes"])
     _known("sentiment", {*moods.values(), *([found["sentiment"]] if "sentiment" in found else [])}, MOODS)
@@ -36,7 +40,7 @@ def check_fields(fields: Fields, taxonomy: Taxonomy) -> dict[str, Any]:
 
 def overlaid(result: Result, corrections: Iterable[Fields], taxonomy: Taxonomy) -> Result:
     """The contract's classification as people left it; it still has the ranking of before."""
-    labels = {theme.id: theme.label for theme in taxonomy.themes}
+    labels = {theme.id: theme.label for theme in every_theme(taxonomy)}
     for fields in corrections:
         result = _overlay(result, fields, labels)
     return result

@@ -1,4 +1,4 @@
-"""The closed loop: cases and what happened in them, rules, events and their deliveries, jobs, access."""
+"""The closed loop: cases and what happened in them, rules, events and their deliveries, jobs, the audit."""
 
 from sqlalchemy import Boolean, Column, Float, ForeignKeyConstraint, Index, Integer, LargeBinary, String, Table, Text
 from sqlalchemy import UniqueConstraint as Unique
@@ -255,24 +255,6 @@ refusals = Table(
     Unique("workspace", "job", "row"),
 )
 
-keys = Table(
-    "keys",
-    metadata,
-    Column("id", String(ID), primary_key=True),  # the public half of a key
-    Column("workspace", String(ID), nullable=False),
-    Column("name", String(NAME), nullable=False),
-    Column("digest", String(64), nullable=False),  # SHA-256 of the secret half, which is random: nothing to guess
-    Column("old_digest", String(64)),  # of the secret before the last rotation,
-    Column("old_until", Moment),  # which is good until then
-    Column("scopes", Json, nullable=False),
-    Column("by", String(NAME), nullable=False),  # who made it
-    Column("created_at", Moment, nullable=False),
-    Column("expires_at", Moment),
-    Column("revoked_at", Moment),
-    Column("used_at", Moment),  # to the minute
-    Index("ix_keys_workspace", "workspace"),
-)
-
 audit = Table(
     "audit",
     metadata,
@@ -284,28 +266,4 @@ audit = Table(
     Column("subject", String(NAME)),
     Column("detail", Json, nullable=False),
     Index("ix_audit_at", "workspace", "at", "id"),
-)
-
-idempotency = Table(
-    "idempotency",
-    metadata,
-    workspace(),
-    Column("key", String(NAME), primary_key=True),
-    Column("route", String(NAME), primary_key=True),
-    Column("digest", String(64), nullable=False),  # of the request: the same key with another body is refused
-    Column("status", Integer),  # None: still at work
-    Column("answer", Json),
-    Column("at", Moment, nullable=False),
-    Index("ix_idempotency_at", "at"),
-)
-
-tombstones = Table(
-    "tombstones",
-    metadata,
-    workspace(),
-    Column("digest", String(64), primary_key=True),  # keyed hash of the person's id: proof without the person
-    Column("at", Moment, nullable=False),
-    Column("by", String(NAME), nullable=False),
-    Column("blocked", Boolean, nullable=False),  # True: what arrives from this person later is refused
-    Column("counts", Json, nullable=False),
 )

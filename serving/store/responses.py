@@ -9,6 +9,8 @@ from sqlalchemy import Connection, insert, select
 
 from nlp.pipeline import Analysis
 from nlp.types import Respondent, Response, Scale
+from serving.frame.effective import given, mapped, mapped_fields
+from serving.frame.store import frame_of, hold
 from serving.parts import Parts
 from serving.store.effective import Fields, by_people, check_fields, columns, overlaid, ranked
 from serving.store.loop_tables import case_responses, cases
@@ -60,10 +62,13 @@ def correct(
     Raises InputError that names an unknown theme, mood or signal. A person's word stands over every later reading of
     the same text, and ends when the sender changes the text.
     """
-    said = check_fields(fields, parts.taxonomy())
+    hold(connection, workspace, change=False)
     row = find(connection, workspace, uid, lock=True)
     if row is None:
         return None
+    frame = frame_of(connection, workspace, parts.taxonomy())
+    has = {tag["id"] for tag in row["effective"]["themes"]}
+    said = check_fields(mapped_fields(fields, frame), frame, has)
     correction = {"workspace": workspace, "response": uid, "revision": row["revision"], "at": now, "by": by}
     note = parts.redact(note) if note else None
     connection.execute(insert(corrections).values(**correction, fields=_plain(said), note=note))
@@ -81,6 +86,7 @@ def reanalyse(
             continue
         # the stored text is redacted: what was taken out of it was found the first time
         result = {**analysis.classification.to_dict(), "redactions": row["effective"]["redactions"]}
+        result = given(result, frame_of(connection, workspace, parts.taxonomy()))
         write_analyses(connection, [dict(row)], [result], now)
         write_vectors(connection, workspace, {uid: vector_of(parts, analysis)})
         renewed.append(_renew(connection, parts, row))
@@ -114,7 +120,9 @@ def _renew(connection: Connection, parts: Parts, row: Mapping[str, Any]) -> Valu
     """Writes what the newest analysis and all corrections of this revision come to."""
     result, said = _readings(connection, row)
     response = response_of(row)
-    effective = ranked(overlaid(result, said, parts.taxonomy()), response, parts.priority)
+    frame = frame_of(connection, row["workspace"], parts.taxonomy())
+    said = [mapped_fields(fields, frame) for fields in said]
+    effective = ranked(overlaid(mapped(result, frame), said, frame), response, parts.priority)
     changed = {"uid": row["uid"], **columns(effective, response, parts.priority), "corrected": bool(said)}
     update_rows(connection, row["workspace"], [changed])
     new = {**row, **changed}

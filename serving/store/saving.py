@@ -39,6 +39,8 @@ class Arrived:
     vector: Vector | None
     dated: bool
     """Whether the sender said when it was answered; an update that does not keeps the time there was."""
+    result: Values | None = None
+    """What was found in it, where the code frame makes something else of that."""
 
     @property
     def key(self) -> Key:
@@ -193,7 +195,8 @@ def _write(connection: Connection, workspace: str, found: Sequence[tuple[Saved, 
     kept = [(dict(saved.row), arrived) for saved, arrived in found if saved.outcome != "duplicate"]
     if kept:
         rows = [row for row, _ in kept]
-        write_analyses(connection, rows, [row["effective"] for row in rows], now)
+        results = [arrived.result or arrived.columns["effective"] for _, arrived in kept]
+        write_analyses(connection, rows, results, now)
         write_reading(connection, rows, {})
         write_vectors(connection, workspace, {row["uid"]: arrived.vector for row, arrived in kept})
 

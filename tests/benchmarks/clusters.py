@@ -1,8 +1,10 @@
 """How well and how fast issues are found in sets whose groups are known, beside BERTopic where it is installed.
 
     HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set banking77 [--rows 3000] [--seed 0] [--bertopic]
-    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set parallel | refit | growth
+    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set reduction | parallel | refit
+    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set growth [--plot growth.svg]
 
+`reduction` compares ways to cluster the same vectors; what is not installed is skipped and said.
 All sides read the same encoder; its time is left out. Every row counts: one in no cluster is a cluster of its own.
 """
 
@@ -13,10 +15,11 @@ import resource
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from nlp.cluster import Clustering, cluster
@@ -27,8 +30,9 @@ from serving.settings import Settings, load_settings
 
 FILES = {"banking77": "banking77_en", "clinc150": "clinc150_en", "airline": "us_airline_tweets_en"}
 PARALLEL = ("dimabsa_restaurant_uk", "dimabsa_restaurant_ru")
-GROWTH = (3_000, 10_000, 30_000, 50_000, 100_000)
+GROWTH = (1_000, 3_000, 10_000, 30_000, 50_000, 100_000)
 MIB = 1024
+PCA_AXES, SMALLEST_DENSE = 50, 10
 
 
 def read(datasets: Path, name: str) -> list[dict[str, Any]]:
@@ -90,6 +94,48 @@ def agreement(settings: Settings, datasets: Path, name: str, rows: int, seed: in
         print(f"{name} {len(texts)} rows, BERTopic: {score(gold, labels)}, {seconds} s")
 
 
+def reduction(settings: Settings, datasets: Path, rows: int, seed: int) -> None:
+    """Ways to make issues of the same vectors, on samples of all sets."""
+    ways: dict[str, tuple[str, Callable[[Sequence[str], np.ndarray], np.ndarray]]] = {
+        "HDBSCAN": ("hdbscan", lambda _, vectors: hdbscan(vectors)),
+        "PCA + HDBSCAN": ("hdbscan", lambda _, vectors: hdbscan(PCA(PCA_AXES, random_state=0).fit_transform(vectors))),
+        "UMAP + HDBSCAN": ("umap", lambda _, vectors: hdbscan(umap(vectors))),
+        "EVoC": ("evoc", lambda _, vectors: evoc(vectors)),
+        "BERTopic": ("bertopic", bertopic),
+        "ours": ("numpy", lambda texts, vectors: ours(texts, vectors, ["en"] * len(texts)).labels),
+    }
+    for name in FILES:
+        texts, gold = grouped(datasets, name, rows, seed)
+        vectors = open_vectors(settings).vectors(texts)
+        for way, (needed, labels_of) in ways.items():
+            if find_spec(needed) is None:
+                print(f"{name}, {way}: skipped, {needed} is not installed")
+                continue
+            labels, seconds = timed(lambda labels_of=labels_of, texts=texts, vectors=vectors: labels_of(texts, vectors))
+            print(f"{name} {len(texts)} rows, {way}: {score(gold, labels)}, {seconds} s", flush=True)
+
+
+def hdbscan(points: np.ndarray) -> np.ndarray:
+    """Labels of HDBSCAN with BERTopic's smallest cluster."""
+    from hdbscan import HDBSCAN
+
+    return HDBSCAN(min_cluster_size=SMALLEST_DENSE).fit_predict(points.astype(np.float64))
+
+
+def umap(vectors: np.ndarray) -> np.ndarray:
+    """Five axes of UMAP as BERTopic takes them, with a seed."""
+    from umap import UMAP
+
+    return UMAP(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=0).fit_transform(vectors)
+
+
+def evoc(vectors: np.ndarray) -> np.ndarray:
+    """Labels of EVoC with its defaults and a seed."""
+    from evoc import EVoC
+
+    return EVoC(random_state=0).fit_predict(vectors)
+
+
 def parallel(settings: Settings, datasets: Path) -> None:
     """The same sentences in two languages: how many pairs share a cluster."""
     first, second = (read(datasets, name) for name in PARALLEL)
@@ -124,21 +170,48 @@ def unchanged(old: Known, news: Sequence[Known]) -> bool:
     return max((len(old.members & new.members) for new in news), default=0) > len(old.members) / 2
 
 
-def growth(settings: Settings, datasets: Path, both: bool) -> None:
-    """Seconds and memory at growing numbers of rows, copies told apart by a slight turn of their vectors."""
-    texts = [row["text"] for name in FILES.values() for row in read(datasets, name)]
+def growth(settings: Settings, datasets: Path, both: bool, out: Path | None) -> None:
+    """Seconds and memory at growing numbers of rows, copies told apart by a slight turn of their vectors.
+
+    Seconds are those of the processor, over all threads: what else the machine does changes them little.
+    """
+    texts = [text for name in FILES for text in grouped(datasets, name, 0, 0)[0]]
     vectors = open_vectors(settings).vectors(texts)
     random = np.random.default_rng(0)
+    measured: list[tuple[int, float, float]] = []
     for rows in GROWTH:
         chosen = np.resize(random.permutation(len(texts)), rows)
         turned = vectors[chosen] + random.normal(scale=0.005, size=(rows, vectors.shape[1])).astype(np.float32)
         said = [f"{texts[row]} {letters(number)}" for number, row in enumerate(chosen)]
-        _, seconds = timed(lambda said=said, turned=turned: ours(said, turned, ["en"] * len(said)))
+        start = process_time()
+        _, wall = timed(lambda said=said, turned=turned: ours(said, turned, ["en"] * len(said)))
+        seconds = round(process_time() - start, 1)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
-        print(f"growth {rows} rows, ours: {seconds} s, peak {peak:.0f} MiB")
+        measured.append((rows, seconds, peak))
+        print(f"growth {rows} rows, ours: {seconds} s of one core ({wall} s), peak {peak:.0f} MiB", flush=True)
         if both:
             _, seconds = timed(lambda said=said, turned=turned: bertopic(said, turned))
             print(f"growth {rows} rows, BERTopic: {seconds} s")
+    if out is not None:
+        plot(measured, out)
+
+
+def plot(measured: Sequence[tuple[int, float, float]], out: Path) -> None:
+    """Seconds and peak memory of the process over rows, as an image; the peak only ever grows within one run."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    rows = [line[0] for line in measured]
+    for axis, values, unit in zip(
+        axes, zip(*(line[1:] for line in measured), strict=True), ("seconds of one core", "MiB"), strict=True
+    ):
+        axis.plot(rows, values, marker="o")
+        axis.set(xlabel="rows", ylabel=unit, ylim=(0, None))
+    figure.savefig(out)
+    print(f"growth plotted in {out}")
 
 
 def letters(number: int) -> str:
@@ -148,23 +221,26 @@ def letters(number: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", choices=[*FILES, "parallel", "refit", "growth"], required=True)
+    parser.add_argument("--set", choices=[*FILES, "reduction", "parallel", "refit", "growth"], required=True)
     parser.add_argument("--rows", type=int, default=3_000, help="0: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bertopic", action="store_true")
+    parser.add_argument("--plot", type=Path, help="with growth: an .svg or .png to draw it in")
     given = parser.parse_args()
     settings = load_settings()
     if settings.datasets is None:
         parser.error("set HOLOS_DATASETS to the folder of the data sets")
     if given.bertopic and find_spec("bertopic") is None:
         parser.error("BERTopic is not installed: pip install bertopic")
-    if given.set == "parallel":
+    if given.set == "reduction":
+        reduction(settings, settings.datasets, given.rows, given.seed)
+    elif given.set == "parallel":
         parallel(settings, settings.datasets)
     elif given.set == "refit":
         for name in FILES:
             refit(settings, settings.datasets, name, given.seed)
     elif given.set == "growth":
-        growth(settings, settings.datasets, given.bertopic)
+        growth(settings, settings.datasets, given.bertopic, given.plot)
     else:
         agreement(settings, settings.datasets, given.set, given.rows, given.seed, given.bertopic)
 

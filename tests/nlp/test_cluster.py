@@ -12,12 +12,12 @@ from nlp.neighbours import fuzzy_graph, nearest
 from nlp.spread import fit_spread, unit
 
 WIDTH = 32
-ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+FIRST_SIGN = 0x4E00  # of 20,000 letters that are words of their own
 
 
 def letters(number: int) -> str:
-    """A word for a number, so that no two texts are near copies."""
-    return "".join(ALPHABET[number // 26**place % 26] for place in range(4))
+    """A word for a number: no two texts are near copies or share a part of a word."""
+    return chr(FIRST_SIGN + number)
 
 
 def issues(sizes, seed=0, noise=0.35, common=3.0):

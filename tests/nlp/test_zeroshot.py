@@ -11,7 +11,7 @@ import pytest
 from nlp import zeroshot
 from nlp.artifact import load_pipeline, read_rules, read_taxonomy
 from nlp.encoder import Encoded
-from nlp.heads import Calibration, Heads, HeadWeights
+from nlp.heads import Calibration, Heads, HeadWeights, membership
 from nlp.pipeline import Pipeline
 from nlp.taxonomy import Taxonomy, Theme
 from nlp.types import MOODS, SIGNALS, Response, Span
@@ -212,3 +212,19 @@ def test_the_shipped_model_finds_a_theme_it_never_saw(tmp_path):
     found = [[tag.id for tag in each.themes] for each in said]
     assert found[len(about_pets) :] == [[], [], []]
     assert sum(themes == ["pets"] for themes in found[: len(about_pets)]) >= 2
+
+
+def test_an_analysis_keeps_the_spans_by_which_a_theme_can_be_read_afterwards(pipeline):
+    texts = ("The garage was full. The soup had no taste", "Parking was expensive", "Parcel", "")
+    responses = [Response(str(index), text) for index, text in enumerate(texts)]
+    encoder, known = SubjectEncoder(), pipeline.taxonomy
+    reader = ZeroShot([theme(0)], theme_vectors(encoder, [theme(0)]), cohort_of(known, encoder))
+    for response, analysis in zip(responses, pipeline.analyse(responses), strict=True):
+        if not response.text:
+            assert analysis.pieces is None
+            continue
+        pieces, (encoded,) = analysis.pieces, encoder.encode([response.text], [()], [None])
+        whole = reader.read(encoded.tokens, membership(encoded.offsets, pieces.spans))
+        after = reader.read(pieces.points, np.eye(len(pieces.spans), dtype=np.float32))
+        assert np.allclose(whole.spans, after.spans, atol=1e-5)
+        assert pieces.moods.shape == (len(pieces.spans), len(MOODS)) and np.allclose(pieces.moods.sum(axis=1), 1)

@@ -23,7 +23,7 @@ from nlp.types import (
     Versions,
 )
 from serving.parts import Parts
-from serving.store import issue_tables, loop_tables, tables
+from serving.store import access_tables, frame_tables, issue_tables, loop_tables, tables
 from serving.store.database import Database, new_id
 
 DIGITS = re.compile(r"\d{9}")
@@ -72,7 +72,8 @@ def word_classifier() -> WordClassifier:
     return WordClassifier()
 
 
-assert issue_tables.metadata is loop_tables.metadata is tables.metadata, "one description of all tables"
+described = {each.metadata for each in (access_tables, frame_tables, issue_tables, loop_tables, tables)}
+assert described == {tables.metadata}, "one description of all tables"
 
 
 @pytest.fixture(scope="session")

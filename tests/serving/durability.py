@@ -291,7 +291,7 @@ class Importer(Sender):
 
     def _state(self, job: str) -> str:
         try:
-            answer = httpx.get(f"{self._url}/v1/jobs/{job}", headers=bearer(self._key), timeout=20)
+            answer = httpx.get(f"{self._url}/v1/jobs/{job}", headers=bearer(self._key), timeout=120)
             return str(answer.json()["state"])
         except (httpx.HTTPError, ValueError, KeyError):
             return "unknown"
@@ -300,7 +300,7 @@ class Importer(Sender):
 def post(url: str, path: str, key: str, word: str | None = None, **what: Any) -> httpx.Response:
     """A request on a connection of its own; `word` is its Idempotency-Key."""
     headers = bearer(key) | ({"Idempotency-Key": word} if word else {})
-    return httpx.post(url + path, headers=headers, timeout=30, **what)
+    return httpx.post(url + path, headers=headers, timeout=120, **what)
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -315,6 +315,6 @@ def set_up(url: str, key: str, receiver: str | None) -> str:
         assert answer.status_code == 201, answer.text
         webhook = str(answer.json()["id"])
     source = RULES.replace("WEBHOOK", webhook)
-    saved = httpx.put(f"{url}/v1/rules", headers=bearer(key), json={"source": source}, timeout=30)
+    saved = httpx.put(f"{url}/v1/rules", headers=bearer(key), json={"source": source}, timeout=120)
     assert saved.status_code == 200, saved.text
     return webhook

@@ -5,17 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+from issue_points import ENCODER, NEAR, near
 from loop import START
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from serving.store.database import Database, new_id
 from serving.store.issue_tables import cluster_members, clusters
 from serving.store.tables import analyses, responses, tags, vectors, workspaces
-
-WIDTH = 32
-ENCODER = "enc-1"
-NEAR = 0.25
-"""How far answers about one problem lie from its direction, as the length of a random vector."""
 
 PROBLEMS = {
     "courier": ("the courier came three days late again", "parcel", "courier", "late"),
@@ -30,13 +26,6 @@ _WORDS = (
     "elder fern ginger hazel iris jasmine"
 )
 _VARIED = tuple(_WORDS.split())
-
-
-def direction(problem: str) -> np.ndarray:
-    """Unit float32; every problem has its own, near no other."""
-    seed = sum(byte * 31**place for place, byte in enumerate(problem.encode())) % 2**32
-    found = np.random.default_rng(seed).normal(size=WIDTH).astype(np.float32)
-    return found / np.linalg.norm(found)
 
 
 @dataclass
@@ -68,9 +57,7 @@ class Answers:
         return [uid for _ in range(count) for uid in self.about(f"oddity {self.made}", 1, at)]
 
     def point(self, problem: str, spread: float = NEAR) -> np.ndarray:
-        away = self.random.normal(size=WIDTH).astype(np.float32) / np.sqrt(WIDTH)
-        found = direction(problem) + spread * away
-        return found / np.linalg.norm(found)
+        return near(problem, self.random, spread)
 
     def _write(self, rows: list[dict[str, Any]], points: list[np.ndarray]) -> None:
         with self.database.write() as connection:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 from fastapi import APIRouter, FastAPI
+from issue_points import ProblemVectors
 from starlette.testclient import TestClient
 
 from nlp.pipeline import Analysis
@@ -57,7 +58,8 @@ def make_parts(
 ) -> Parts:
     source = ROOT / "data" / "policies" / "priority.yaml"
     policy = parse_policy(yaml.safe_load(source.read_text("utf-8")), str(source))
-    return Parts(database, Settings(cache_dir=folder), analysing(classify), policy, clock)
+    settings = Settings(cache_dir=folder)
+    return Parts(database, settings, analysing(classify), policy, clock, issue_vectors=ProblemVectors())
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from serving.access_routes import router as access_router
 from serving.audit import AuditFilter, Reading, list_audit
 from serving.limits import RATES, Limiter, Rate, draw
 from serving.parts import Parts
-from serving.store import loop_tables
+from serving.store.access_tables import keys as key_rows
 
 router = APIRouter()
 
@@ -166,7 +167,7 @@ def test_only_a_demo_asked_from_this_machine_is_open(
     parts: Parts, api: Callable[..., Api], demo: bool, near: bool, status: int
 ) -> None:
     asked = api(router)
-    asked.app.state.parts = parts.__class__(parts.database, _Demo(demo), parts.analyse, parts.priority, parts.clock)
+    asked.app.state.parts = replace(parts, settings=_Demo(demo))
     client = TestClient(asked.app, client=("127.0.0.1" if near else "203.0.113.9", 5000))
     assert client.get("/v1/who").status_code == status
     assert client.get("/v1/who", headers={"Authorization": "Bearer holos_1_2"}).status_code == 401
@@ -249,6 +250,6 @@ def test_workspaces_are_made_once_with_a_plain_id(parts: Parts, clock: Clock) ->
 def test_no_secret_is_kept(parts: Parts, clock: Clock) -> None:
     with parts.database.write() as connection:
         made = keys.make_key(connection, "acme", "tool", ["read"], clock())
-        row = connection.execute(select(loop_tables.keys).where(loop_tables.keys.c.id == made.id)).mappings().one()
+        row = connection.execute(select(key_rows).where(key_rows.c.id == made.id)).mappings().one()
     secret = made.key.split("_", 2)[2]
     assert not any(secret in str(value) for value in row.values())

@@ -97,6 +97,6 @@ def test_it_answers_with_its_own_model_like_the_repository(bento: Path, tmp_path
         folder.mkdir()
         with running(folder, environment=environment, **options) as found:
             items = [{"id": str(number), "text": text} for number, text in enumerate(TEXTS)]
-            answers.append(httpx.post(f"{found.url}/v1/classify", json={"items": items}, timeout=60).json())
+            answers.append(httpx.post(f"{found.url}/v1/classify", json={"items": items}, timeout=300).json())
     assert [item["status"] for item in answers[0]["items"]] == ["ok"] * len(TEXTS)
     assert answers[0] == answers[1]

@@ -58,7 +58,9 @@ def answers(count, start=0, languages=("en", "pl")):
     for number in range(start, start + count):
         language = languages[number % len(languages)]
         issue = ISSUES[language][number // 2 % 3]
-        said = f"{issue} {' '.join(random.choice(FILLERS, 3, replace=False))}"
+        # The fake classifier knows Polish by this word, and a language is compared by its own wording.
+        mark = " spóźnienie" if language == "pl" else ""
+        said = f"{issue} {' '.join(random.choice(FILLERS, 4, replace=False))}{mark}"
         yield {
             "id": f"r-{number}",
             "text": said,

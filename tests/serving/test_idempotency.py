@@ -1,18 +1,21 @@
 """Requests that create can be sent twice: the second time nothing is made, and the first answer comes again."""
 
+import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
-from loop import Api
+from loop import Api, Clock
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from serving import openapi
+from serving import idempotency, openapi
 from serving.app import ROUTERS, create_app
 from serving.metrics import Metrics
 from serving.parts import Parts
-from serving.store import loop_tables, tables
+from serving.problems import Code, ProblemError
+from serving.store import access_tables, loop_tables, tables
 
 HEADER = "Idempotency-Key"
 ITEM = {"text": "The courier was late", "metric": "nps", "score": 1, "respondent": {"id": "c-77"}}
@@ -27,7 +30,7 @@ CREATING = [
     ("connectors", {"kind": "typeform"}, loop_tables.connectors),
     ("webhooks", {"url": "https://example.org/hook"}, loop_tables.webhooks),
     ("channels", CHANNEL, loop_tables.channels),
-    ("keys", {"name": "second", "scopes": ["read"]}, loop_tables.keys),
+    ("keys", {"name": "second", "scopes": ["read"]}, access_tables.keys),
 ]
 TOLD_APART = "a request that creates takes the header; an answer of 201 or 202 says that it creates"
 
@@ -83,6 +86,32 @@ def test_a_refused_request_can_be_mended_under_its_key(client: TestClient) -> No
         assert client.post("/v1/keys", json=name, headers={HEADER: scopes[0]}).status_code == status
     again = {"name": "third", "scopes": ["act"]}
     assert client.post("/v1/keys", json=again, headers={HEADER: "act"}).status_code == 201
+
+
+def test_a_request_at_work_keeps_its_key_however_long_it_takes(
+    parts: Parts, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "ALIVE_SECONDS", 0.01)
+    request = idempotency.asked("acme", "k-1", "slow", b"body")
+
+    async def work() -> idempotency.Answer:
+        clock.now += 10 * idempotency.ABANDONED
+        for _ in range(2_000):
+            if said_at(parts) == clock.now:
+                break
+            await asyncio.sleep(0.01)
+        with pytest.raises(ProblemError) as busy:
+            await idempotency.once(parts, request, work)
+        assert busy.value.problem.code is Code.IN_PROGRESS
+        return idempotency.Answer(200, {"done": True})
+
+    answers = [asyncio.run(idempotency.once(parts, request, work)) for _ in range(2)]
+    assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, "true"]
+
+
+def said_at(parts: Parts) -> datetime:
+    with parts.database.read() as connection:
+        return connection.execute(select(access_tables.idempotency.c.at)).scalar_one()
 
 
 def test_every_post_that_creates_takes_the_header() -> None:

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from serving.idempotency import ABANDONED, KEPT, asked
 from serving.ingest.routes import router
 from serving.parts import Parts
+from serving.store.access_tables import idempotency
 from serving.store.database import insert
-from serving.store.loop_tables import idempotency
 
 LATE = "The courier was two days late"
 

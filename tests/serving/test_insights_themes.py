@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from insight_rows import Rows, day
 
-from serving.insights.digest import QUOTE_LENGTH, QUOTES, Digest, Quote, chosen, digest, quote
+from serving.insights.digest import QUOTE_LENGTH, QUOTES, Digest, ThemeQuote, chosen, digest, quote
 from serving.insights.intervals import wilson
 from serving.insights.themes import Mention, Theme, Themes, rolled_up, themes
 from serving.insights.volumes import Volumes, volumes
@@ -144,7 +144,7 @@ def test_no_wording_and_no_response_twice() -> None:
         ("r3", " "),
         *((f"s{n}", f"t{n}") for n in range(9)),
     ]
-    kept = chosen(Quote(uid, text, day(0).date(), None) for uid, text in said)
+    kept = chosen(ThemeQuote(uid, text, day(0).date(), None) for uid, text in said)
     assert [item.response for item in kept] == ["r1", "s0", "s1", "s2", "s3"]
     assert len(kept) == QUOTES
 

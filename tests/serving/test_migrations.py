@@ -9,10 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from everywhere import fill
-from loop import ROOT
-from sqlalchemy import MetaData, create_engine, inspect, text
+from loop import ROOT, START
+from sqlalchemy import MetaData, create_engine, inspect, select, text
 
 from nlp.errors import InputError
+from nlp.taxonomy import Theme
+from serving.frame import store as frame_store
 from serving.store import tables
 from serving.store.database import Database, new_id
 from serving.store.migrate import check_current, migrate, newest, version_of, versions
@@ -126,3 +128,19 @@ def test_foreign_keys_hold_after_a_migration(tmp_path: Path) -> None:
     with database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     database.close()
+
+
+def test_themes_made_of_issues_move_from_the_settings_into_the_code_frame(empty: Database) -> None:
+    migrate(empty, "0003")
+    theme = {"id": "app.freezes", "label": "App freezes", "description": "while paying", "parent": None}
+    with empty.write() as connection:
+        for id, settings in (("acme", {"themes": [theme], "language": "pl"}), ("other", {"language": "uk"})):
+            row = {"id": id, "name": id, "settings": settings, "created_at": START}
+            connection.execute(tables.workspaces.insert().values(row))
+    migrate(empty)
+    with empty.read() as connection:
+        version, own = frame_store.newest(connection, "acme")
+        assert (version, own.themes) == (1, (Theme(**theme),))
+        assert frame_store.newest(connection, "other")[0] == 0
+        kept = dict(connection.execute(select(tables.workspaces.c.id, tables.workspaces.c.settings)).all())
+    assert kept == {"acme": {"language": "pl"}, "other": {"language": "uk"}}

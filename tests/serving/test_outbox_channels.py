@@ -1,6 +1,7 @@
 """Messages to people: a real mail server, quiet hours, repeats, digests, under a clock that the tests turn."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -96,7 +97,7 @@ def test_a_mail_server_that_refuses_is_tried_again(parts: Parts, clock: Clock) -
 
 def test_a_mail_server_inside_the_house_is_refused_unless_allowed(parts: Parts) -> None:
     outside = parts.settings.model_copy(update={"webhook_private": False})
-    guarded = Parts(parts.database, outside, parts.analyse, parts.priority, parts.clock)
+    guarded = replace(parts, settings=outside)
     with Mailbox() as mailbox:
         add_channel(guarded, mailbox.url())
         add_event(guarded)

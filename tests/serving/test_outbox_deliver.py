@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -284,7 +285,7 @@ def test_a_webhook_that_was_deleted_gets_nothing(parts: Parts, clock: Clock) -> 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254"])
 def test_an_address_inside_the_house_is_refused_when_connecting(parts: Parts, host: str) -> None:
     outside = parts.settings.model_copy(update={"webhook_private": False})
-    guarded = Parts(parts.database, outside, parts.analyse, parts.priority, parts.clock)
+    guarded = replace(parts, settings=outside)
     with Receiver(status(200)) as receiver:
         add_webhook(guarded, f"http://{host}:{receiver.port}/")
         add_event(guarded)

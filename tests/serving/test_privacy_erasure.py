@@ -19,16 +19,15 @@ from serving.privacy.person import NOT_OURS
 from serving.privacy.routes import router
 from serving.privacy.tombstones import blocked
 from serving.privacy.traces import ERASED, Traces, without
+from serving.store.access_tables import idempotency, tombstones
 from serving.store.database import Database
 from serving.store.loop_tables import (
     case_responses,
     cases,
     deliveries,
     events,
-    idempotency,
     job_files,
     jobs,
-    tombstones,
 )
 from serving.store.tables import metadata, respondents, responses
 
@@ -51,9 +50,11 @@ OUR_WORDS = {
     *(("clusters", name) for name in ("facts", "encoder", "centroid", "owner", "theme")),
     *(("cluster_lineage", name) for name in ("workspace", "kind", "from", "to", "by")),
     *(("cluster_models", name) for name in ("workspace", "encoder", "arrays")),
-    *(("discoveries", name) for name in ("workspace", "leased_by")),
+    *(("discoveries", name) for name in ("workspace", "leased_by", "reading_by")),
     *(("improvements", name) for name in ("workspace", "id", "cluster", "owner", "by")),
     *(("alarms", name) for name in ("workspace", "kind", "subject", "direction", "event")),
+    # themes are put in words by people, as rules are; what they quote stands in `examples`
+    *(("frames", name) for name in ("workspace", "key", "by", "action", "subject", "content")),
 }
 """Columns that only we write, and never anything of a person."""
 

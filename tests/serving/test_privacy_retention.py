@@ -15,7 +15,8 @@ from serving.parts import Parts
 from serving.privacy import retention
 from serving.privacy.retention_policy import KINDS, load_retention, own_days, parse_own, parse_retention, set_days
 from serving.privacy.routes import router
-from serving.store.loop_tables import audit, cases, deliveries, events, idempotency, job_files
+from serving.store.access_tables import idempotency
+from serving.store.loop_tables import audit, cases, deliveries, events, job_files
 from serving.store.tables import metadata, respondents, responses
 
 SHIPPED = yaml.safe_load((ROOT / "data" / "policies" / "retention.yaml").read_text("utf-8"))

@@ -179,7 +179,7 @@ def test_a_stop_finishes_what_was_accepted(tmp_path: Path) -> None:
         texts = [{"id": str(number), "text": f"text {number}"} for number in range(900)]
 
         def ask(_: int) -> httpx.Response:
-            return httpx.post(found.url + URL, json={"items": texts}, timeout=30)
+            return httpx.post(found.url + URL, json={"items": texts}, timeout=300)
 
         accepted = metric(found, "holos_batch_size_count")
         asked = pool.submit(ask, 0)

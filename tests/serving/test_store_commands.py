@@ -8,15 +8,21 @@ from typing import Any
 import pytest
 import typer
 from conftest import WordClassifier
+from loop import START
 from typer.testing import CliRunner, Result
 
+from nlp.artifact import read_taxonomy
 from nlp.pipeline import Analysis
+from nlp.taxonomy import Theme
 from nlp.types import Response
 from serving import store_commands
+from serving.frame.own import Own
+from serving.frame.store import save
 from serving.ingest.effects import corrected
 from serving.ingest.export import export
 from serving.parts import Parts
 from serving.store.database import Database
+from serving.store.migrate import migrate
 from serving.store.tables import responses
 
 LATE = "The courier was two days late"
@@ -133,3 +139,17 @@ def test_an_export_is_of_one_moment_and_holds_every_row(database: Database, part
         assert len([first, *found]) == 30
     with database.read() as connection:
         assert len(connection.execute(responses.select()).all()) == 31
+
+
+def test_labels_go_out_with_the_code_frame_that_training_takes(holos: Callable[..., Result], tmp_path: Path) -> None:
+    out, frame = tmp_path / "labels.jsonl", tmp_path / "frame.yaml"
+    database = Database(f"sqlite:///{tmp_path}/holos.db")
+    migrate(database)
+    with database.write() as connection:
+        own = Own((Theme("weather.rain", "Rain", "left in the rain", "delivery", ("soaked box",)),))
+        save(connection, "default", 1, own, "anna", "put", None, START)
+    database.close()
+    assert holos("export", "labels", "--out", out, "--taxonomy", frame).exit_code == 0
+    found = read_taxonomy(frame)
+    assert found.themes[-1] == own.themes[0] and found.version.endswith("+1") and len(found.groups) > 5
+    assert holos("export", "cases", "--taxonomy", frame).exit_code != 0

@@ -88,6 +88,11 @@ VALID = {
     "group": "detractor",
     "band": "low",
     "assigned_by": MARK,
+    "frames.content": {
+        "themes": [{"id": "weather.rain", "label": MARK, "description": "", "parent": None}],
+        **{"moves": {}, "merges": {}, "retired": []},
+    },
+    "frames.examples": {"weather.rain": [MARK]},
     "rule_sets.source": f"# {MARK}\n{RULES}",
     "keys.digest": "0" * 64,
     "old_digest": None,
@@ -115,6 +120,10 @@ BODIES = {
     },
     ("post", "/v1/clusters/{id}/improvements"): {"action": "other couriers", "on": "2026-11-03"},
     ("put", "/v1/rules"): {"source": RULES},
+    ("put", "/v1/taxonomy"): {"themes": [{"id": "delivery.snow", "label": "Snow"}]},
+    ("post", "/v1/themes/{id}/merge"): {"into": "price.level"},
+    ("post", "/v1/themes/{id}/move"): {"parent": "price"},
+    ("post", "/v1/themes/{id}/split"): {"into": [{"id": "delivery.hail", "label": "Hail"}]},
 }
 """What is asked for with more than the least that the document allows."""
 FILES = {"/v1/imports": {"file": ("a.csv", b"text\nlate\n")}}

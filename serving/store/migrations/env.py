@@ -2,9 +2,10 @@
 
 from alembic import context
 
-from serving.store import issue_tables, loop_tables, tables
+from serving.store import access_tables, frame_tables, issue_tables, loop_tables, tables
 
-assert loop_tables.metadata is issue_tables.metadata is tables.metadata, "one description of all tables"
+described = {each.metadata for each in (access_tables, frame_tables, issue_tables, loop_tables, tables)}
+assert described == {tables.metadata}, "one description of all tables"
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,145 @@
+"""New answers in the code frame of their workspace: its own themes found by similarity, what is retired left out."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from nlp.heads import joined_spans, mood_of
+from nlp.pipeline import GENERAL, Analysis, Pieces
+from nlp.priority import rank
+from nlp.segments import trimmed
+from nlp.taxonomy import Taxonomy, Theme
+from nlp.types import MOODS, Classification, Response, Sentiment, Span, ThemeTag
+from nlp.zeroshot import THRESHOLD, VIEWS, Cohort, ZeroShot, unit, unrelated, views
+from serving.frame.effective import Frame, given, mapped
+from serving.frame.store import frame_of, hold
+from serving.parts import Parts
+from serving.store.effective import columns, ranked
+from serving.store.saving import Arrived
+
+REMEMBERED = 64
+"""Readers of a process: one for each workspace with themes of its own, and for each model at work."""
+
+
+async def analyse(parts: Parts, workspace: str, responses: Sequence[Response]) -> list[Analysis]:
+    """What the model finds, and the workspace's own themes that it does not know; raises what `parts.analyse` does."""
+    found = await parts.analyse(responses)
+    frame = await asyncio.to_thread(_frame, parts, workspace)
+    sample = next((each.vector for each in found if each.vector is not None), None)
+    if not frame.by_similarity or sample is None:
+        return found
+    reader = await _reader(parts, frame.by_similarity, found[0].classification.versions.model, len(sample))
+    if reader is None:
+        return found
+    pairs = zip(found, responses, strict=True)
+    return await asyncio.to_thread(lambda: [with_own(parts, reader, each, response) for each, response in pairs])
+
+
+def framed(
+    connection: Connection, parts: Parts, workspace: str, ready: Sequence[Arrived], read: Sequence[Response]
+) -> list[Arrived]:
+    """Arrivals in the frame in force, which stays as it is until they are kept; `read`: what the model was given."""
+    hold(connection, workspace, change=False)
+    frame = frame_of(connection, workspace, parts.taxonomy())
+    if not frame.own_version:
+        return list(ready)
+    return [_framed(parts, frame, each, response) for each, response in zip(ready, read, strict=True)]
+
+
+def with_own(parts: Parts, reader: ZeroShot, analysis: Analysis, response: Response) -> Analysis:
+    """An analysis with the tags of the reader's themes, each with the spans that are near to it, ranked anew."""
+    said, pieces = analysis.classification, _pieces(analysis)
+    if pieces is None or said.sentiment is None or said.justification is None:
+        return analysis
+    similar = reader.read(pieces.points, np.eye(len(pieces.points), dtype=np.float32))
+    new = [_tag(said, pieces, reader.themes[index], similar.spans[index]) for index in similar.chosen]
+    if not new:
+        return analysis
+    found = [tag for tag in said.themes if tag.id != GENERAL]  # which says that nothing narrower was found
+    themes = tuple(sorted((*found, *new), key=lambda tag: (-tag.confidence, tag.id)))
+    ranking = rank(parts.priority, response, said.sentiment, themes, said.justification, said.signals)
+    return replace(analysis, classification=replace(said, themes=themes, ranking=ranking))
+
+
+def _frame(parts: Parts, workspace: str) -> Frame:
+    with parts.database.read() as connection:
+        return frame_of(connection, workspace, parts.taxonomy())
+
+
+def _framed(parts: Parts, frame: Frame, arrived: Arrived, response: Response) -> Arrived:
+    result = given(arrived.columns["effective"], frame)
+    effective = ranked(mapped(result, frame), response, parts.priority)
+    found = {**arrived.columns, **columns(effective, response, parts.priority)}
+    return Arrived(found, arrived.vector, arrived.dated, result)
+
+
+def _pieces(analysis: Analysis) -> Pieces | None:
+    """The spans of a verbatim; all of it is one where nobody cut it."""
+    said = analysis.classification
+    if analysis.pieces is not None or analysis.vector is None or said.sentiment is None:
+        return analysis.pieces
+    moods = [said.sentiment.confidence * (mood == said.sentiment.label) for mood in MOODS]
+    return Pieces((Span(0, len(said.text)),), analysis.vector[None], np.array([moods], np.float32))
+
+
+def _tag(said: Classification, pieces: Pieces, theme: Theme, likely: np.ndarray) -> ThemeTag:
+    near = likely >= THRESHOLD
+    mood = Sentiment(*mood_of(pieces.moods[near].mean(axis=0)))
+    spans = joined_spans([span for span, on in zip(pieces.spans, near, strict=True) if on])
+    clean = tuple(trimmed(said.text, span) for span in spans)
+    return ThemeTag(theme.id, theme.label, float(likely.max()), THRESHOLD, mood, clean, zero_shot=True)
+
+
+_readers: dict[tuple[Any, ...], ZeroShot | None] = {}
+_cohorts: dict[tuple[Any, ...], Cohort] = {}
+
+
+async def _reader(parts: Parts, themes: tuple[Theme, ...], model: str, width: int) -> ZeroShot | None:
+    """Who finds these themes in what a model reads; None where another took over meanwhile, or they say nothing."""
+    base = parts.taxonomy()
+    key = (parts.analyse, model, width, base)
+    if (*key, themes) not in _readers:
+        cohort = _cohorts.get(key) or await _cohort(parts, base, model, width)
+        points = await _points(parts, _views(themes), model, width)
+        if points is None or cohort is None:
+            return None
+        found = points.reshape(len(themes), VIEWS, width)
+        heard = np.isfinite(found).all(axis=(1, 2))  # a label of signs alone says nothing
+        kept = [theme for theme, on in zip(themes, heard, strict=True) if on]
+        if len(_readers) >= REMEMBERED:
+            _readers.clear()
+            _cohorts.clear()
+        _cohorts[key] = cohort
+        _readers[*key, themes] = ZeroShot(kept, found[heard], cohort) if kept else None
+    return _readers[*key, themes]
+
+
+async def _cohort(parts: Parts, base: Taxonomy, model: str, width: int) -> Cohort | None:
+    """What readings are held against, made once for a model."""
+    sentences, others = unrelated(base)
+    points = await _points(parts, [*sentences, *_views(others)], model, width)
+    if points is None:
+        return None
+    themes = points[len(sentences) :].reshape(len(others), VIEWS, width)
+    return Cohort(_finite(points[: len(sentences)]), themes[np.isfinite(themes).all(axis=(1, 2))])
+
+
+async def _points(parts: Parts, texts: Sequence[str], model: str, width: int) -> np.ndarray | None:
+    """Unit rows float32 (n, width), NaN for a text that says nothing; None where another model read them."""
+    found = await parts.analyse([Response(str(number), text) for number, text in enumerate(texts)])
+    if any(each.classification.versions.model != model for each in found):
+        return None
+    nothing = np.full(width, np.nan, np.float32)
+    return np.stack([nothing if each.vector is None else unit(each.vector) for each in found])
+
+
+def _views(themes: Sequence[Theme]) -> list[str]:
+    return [text for theme in themes for text in views(theme)]
+
+
+def _finite(rows: np.ndarray) -> np.ndarray:
+    return rows[np.isfinite(rows).all(axis=1)]
