@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from serving.store.database import Database
 
 BY = "command line"
+SPOKEN = ("pl", "uk", "ru", "en")
+"""Languages in which alarms have sentences."""
 
 Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Whose.")]
 Respondent = Annotated[str, typer.Argument(metavar="RESPONDENT", help="The person's id, as senders give it.")]
@@ -109,6 +111,24 @@ def create_workspace(
 
     with _opened() as database, database.write() as connection:
         keys.create_workspace(connection, id, name or id, _now())
+
+
+@workspaces_app.command("language")
+def set_language(
+    id: Annotated[str, typer.Argument(help="Which workspace.")],
+    language: Annotated[str, typer.Argument(help=f"One of {', '.join(SPOKEN)}; or none.")],
+) -> None:
+    """Sets the language in which a workspace's issues are named and its alarms told."""
+    from serving import keys
+    from serving.audit import record
+    from serving.store import language as languages
+
+    with _opened() as database, database.write() as connection:
+        if language not in (*SPOKEN, "none"):
+            raise InputError(f"{language!r} is no language of alarms; give one of {', '.join(SPOKEN)}, or none")
+        _check_workspace(id, [row["id"] for row in keys.list_workspaces(connection)])
+        languages.set_language(connection, id, None if language == "none" else language)
+        record(connection, id, BY, "workspace.language", f"workspace:{id}", {"language": language}, _now())
 
 
 @workspaces_app.command("list")

@@ -9,6 +9,7 @@ import pytest
 import typer
 from everywhere import fill, name_of
 from loop import make_parts
+from sqlalchemy import select, update
 from typer.testing import CliRunner, Result
 
 from serving.access import caller_of
@@ -16,8 +17,9 @@ from serving.access_commands import register
 from serving.audit import AuditFilter, list_audit
 from serving.keys import first_key
 from serving.store.database import Database
+from serving.store.language import language_of
 from serving.store.migrate import newest
-from serving.store.tables import metadata
+from serving.store.tables import metadata, workspaces
 
 Run = Callable[..., Result]
 
@@ -83,6 +85,8 @@ def test_a_key_is_made_shown_once_listed_and_revoked(run: Run, ready: Database, 
         (("keys", "create", "x", "--scope", "read", "-w", "north"), "holos workspaces create north"),
         (("keys", "revoke", "abc"), "has no key abc"),
         (("workspaces", "create", "default"), "already"),
+        (("workspaces", "language", "default", "xx"), "give one of pl, uk, ru, en, or none"),
+        (("workspaces", "language", "north", "uk"), "holos workspaces create north"),
         (("forget", "c-1"), "keeps nothing"),
         (("person", "c-1"), "keeps nothing"),
     ],
@@ -90,6 +94,20 @@ def test_a_key_is_made_shown_once_listed_and_revoked(run: Run, ready: Database, 
 def test_a_wrong_call_says_what_to_do(run: Run, ready: Database, words: tuple[str, ...], said: str) -> None:
     done = run(*words)
     assert done.exit_code == 2 and said in done.stderr and not done.stdout
+
+
+def test_a_workspace_has_a_language_beside_its_other_settings(run: Run, ready: Database) -> None:
+    with ready.write() as connection:
+        connection.execute(update(workspaces).values(settings={"emerging": {"level": "calm"}}))
+    assert run("workspaces", "language", "default", "uk").exit_code == 0
+    with ready.read() as connection:
+        assert language_of(connection, "default") == "uk"
+        lines = list_audit(connection, "default", AuditFilter(by="command line"), 10)
+    assert [(line["action"], line["detail"]) for line in lines] == [("workspace.language", {"language": "uk"})]
+    assert run("workspaces", "language", "default", "none").exit_code == 0
+    with ready.read() as connection:
+        assert language_of(connection, "default") is None
+        assert connection.execute(select(workspaces.c.settings)).scalar_one() == {"emerging": {"level": "calm"}}
 
 
 def test_workspaces_are_made_and_listed(run: Run, ready: Database) -> None:
