@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -13,9 +15,10 @@ from typing import Annotated, Any
 from fastapi import Header
 from pydantic import BaseModel
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
+from serving import logs
 from serving.access import Caller
 from serving.parts import Parts
 from serving.problems import Code, problem
@@ -24,10 +27,16 @@ from serving.store.database import Unreachable, insert
 
 KEPT = timedelta(hours=24)
 """How long an answer can be had again."""
-ABANDONED = timedelta(minutes=1)
-"""A request that has not said for so long that it is at work died with its process, and its key may be used again."""
+ABANDONED = timedelta(minutes=3)
+"""A request that has not said for so long that it is at work died with its process, and its key may be used again.
+
+Longer than a database can be busy: on SQLite a heartbeat waits `BUSY_SECONDS` for its turn before it is given up.
+"""
 ALIVE_SECONDS = 15.0
 """A request at work says so this often: a slow moment of its process is not taken for its death."""
+WAITS = (0.2, 1.0, 5.0)
+"""Seconds between the times that the end of a request is written down, where the database is busy or away."""
+NOT_WRITTEN = (SQLAlchemyError, Unreachable)
 REPLAYED = "Idempotent-Replayed"
 
 Key = Annotated[
@@ -116,15 +125,35 @@ async def once(
         return await asyncio.to_thread(_response, kept, headers, {REPLAYED: "true"})
     alive = asyncio.create_task(_alive(parts, request))
     try:
+        answer = await _worked(parts, request, work)
+    finally:
+        alive.cancel()
+    return await asyncio.to_thread(_response, answer, headers)
+
+
+async def _worked(parts: Parts, request: Asked, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """What came of the work, written down with its key; raises what `work` does, and nothing of the writing."""
+    try:
         answer = await work()
     except BaseException:
         # nothing came of it: the sender may try again under the same key
-        await asyncio.shield(asyncio.to_thread(_release, parts, request))
+        await asyncio.shield(asyncio.to_thread(_surely, partial(_release, parts, request)))
         raise
-    finally:
-        alive.cancel()
-    await asyncio.to_thread(_finish, parts, request, answer)
-    return await asyncio.to_thread(_response, answer, headers)
+    # the work is kept by now: whatever comes of its key, the sender is told what was done
+    await asyncio.shield(asyncio.to_thread(_surely, partial(_finish, parts, request, answer)))
+    return answer
+
+
+def _surely(write: Callable[[], None]) -> None:
+    """Writes, again and again where the database is busy or away; runs in a thread and raises nothing of that."""
+    for wait in WAITS:
+        with suppress(*NOT_WRITTEN):
+            return write()
+        time.sleep(wait)
+    try:
+        write()
+    except NOT_WRITTEN as error:
+        logs.get_logger().error("idempotency_not_written", **logs.where(error))
 
 
 def _response(
@@ -165,7 +194,7 @@ async def _alive(parts: Parts, request: Asked) -> None:
     """Until it is cancelled: says now and then that the request is at work."""
     while True:
         await asyncio.sleep(ALIVE_SECONDS)
-        with suppress(DBAPIError, Unreachable):  # the next time may do; if none does, the work itself will tell
+        with suppress(*NOT_WRITTEN):  # the next time may do; if none does, the work itself will tell
             await asyncio.to_thread(_renew, parts, request)
 
 

@@ -5,20 +5,19 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from nlp.errors import InputError
 from nlp.taxonomy import Theme
 from serving.audit import record
 from serving.frame.effective import Frame, effective, every_theme
+from serving.frame.following import follow
 from serving.frame.own import Own, check
 from serving.frame.reach import Reach, reach
-from serving.frame.renewing import renew
+from serving.frame.renewing import concerned, renew
 from serving.frame.store import hold, newest, save
 from serving.parts import Parts
 from serving.rules.lineage import descendants
-from serving.store.issue_tables import clusters
-from serving.store.loop_tables import cases
 
 
 class UnknownThemeError(InputError):
@@ -145,11 +144,12 @@ def _change(
     check(new, base, own)
     after = effective(base, new, version + 1)
     found = reach(connection, workspace, _touched(before, after, subject if action in _OF_ONE else None))
+    uids = concerned(connection, workspace, before, after)
     if work.dry:
         return Change(after, found)
     save(connection, workspace, version + 1, new, work.by, action, subject, work.now)
-    renew(connection, work.parts, workspace, before, after)
-    _rename(work, before, after)
+    renew(connection, work.parts, workspace, uids, after)
+    follow(connection, workspace, before, after, work.now)
     said = {"version": version + 1, **(detail or {}), **asdict(found)}
     record(connection, workspace, work.by, f"taxonomy.{action}", _subject(subject), said, work.now)
     return Change(after, found)
@@ -170,17 +170,6 @@ def _touched(before: Frame, after: Frame, also: str | None) -> set[str]:
     moved = {id for id in found if id in was and id in now and was[id] != now[id]}
     found |= {below for id in moved for below in descendants(id, before)}
     return found | ({also} if also else set())
-
-
-def _rename(work: Work, before: Frame, after: Frame) -> None:
-    """Cases and issues of themes that are another one now."""
-    for id in sorted({*after.merged}):
-        if before.named(id) == after.named(id):
-            continue
-        for table in (cases, clusters):
-            held = (table.c.workspace == work.workspace, table.c.theme == before.named(id))
-            new = {"theme": after.named(id), "updated_at": work.now, "version": table.c.version + 1}
-            work.connection.execute(update(table).where(*held).values(new))
 
 
 def _in_use(frame: Frame, id: str) -> Theme:

@@ -40,18 +40,18 @@ def effective(base: Taxonomy, own: Own, version: int) -> Frame:
     """The model's code frame with a workspace's own part over it; what that says of themes now unknown is left out."""
     if not version:
         return Frame(base.version, base.themes, base.groups)
-    tree, mine = tree_of(own, base), {theme.id: theme for theme in own.themes}
+    tree, mine, retired = tree_of(own, base), {theme.id: theme for theme in own.themes}, {*own.retired}
     headings = {*tree, *(group.id for group in base.groups)}
     new = [theme for theme in own.themes if theme.id not in base.ids]
     every = [_placed(mine.get(theme.id, theme), tree, headings) for theme in (*base.themes, *new) if theme.id in tree]
-    given = tuple(theme for theme in every if theme.id not in own.retired)
+    given = tuple(theme for theme in every if theme.id not in retired)
     return Frame(
         f"{base.version}+{version}",
         given,
         base.groups,
         own_version=version,
         merged=became(own.merges),
-        retired=tuple(theme for theme in every if theme.id in own.retired),
+        retired=tuple(theme for theme in every if theme.id in retired),
         moved=frozenset(own.moves) & frozenset(tree),
         by_similarity=tuple(theme for theme in given if theme.id not in base.ids),
     )
@@ -63,8 +63,12 @@ def every_theme(frame: Taxonomy) -> tuple[Theme, ...]:
 
 
 def given(result: Result, frame: Frame) -> Result:
-    """A model's classification in this frame: without the themes that are retired, or that a narrower one replaces."""
-    gone = {theme.id for theme in frame.retired}
+    """A model's classification in this frame: without the themes that are retired, or that a narrower one replaces.
+
+    A theme that was merged into a retired one goes with it.
+    """
+    retired = {theme.id for theme in frame.retired}
+    gone = {tag["id"] for tag in result["themes"] if frame.named(tag["id"]) in retired}
     gone |= _replaced([tag["id"] for tag in result["themes"] if tag.get("zero_shot")], frame)
     themes = [tag for tag in result["themes"] if tag["id"] not in gone]
     return {**result, "themes": themes, "versions": {**result["versions"], "taxonomy": frame.version}}

@@ -1,6 +1,6 @@
 """What a workspace does to the code frame of the model: its own themes, moves, merges, retirements, all checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +53,7 @@ def check(own: Own, base: Taxonomy, before: Own) -> None:
     _check_themes(own, base, before)
     # what a model before this one knew may stay as it is: answers have it
     known = {*base.ids, *(theme.id for theme in own.themes), *_named(before)}
-    _check_merges(own, known)
+    _check_merges(own, known, before)
     _check_retired(own, known)
     _check_parents(own, base, known)
 
@@ -67,13 +67,17 @@ def parents(own: Own, base: Taxonomy) -> dict[str, str | None]:
 
 def became(merges: Mapping[str, str]) -> dict[str, str]:
     """What each merged theme is in the end; a circle ends where it began to turn."""
-    found = {}
+    found: dict[str, str] = {}
     for id in merges:
-        seen, at = {id}, merges[id]
-        while at in merges and at not in seen:
-            seen.add(at)
+        path: dict[str, None] = {}
+        at = id
+        while at in merges and at not in found and at not in path:
+            path[at] = None
             at = merges[at]
-        found[id] = at
+        end, in_circle = found.get(at, at), False
+        for step in path:
+            in_circle = in_circle or step == at
+            found[step] = step if in_circle else end
     return found
 
 
@@ -95,23 +99,25 @@ def _check_themes(own: Own, base: Taxonomy, before: Own) -> None:
         raise InputError(f"themes: the model's code frame has {', '.join(taken)} already; take another id")
 
 
-def _check_merges(own: Own, known: Iterable[str]) -> None:
+def _check_merges(own: Own, known: Container[str], before: Own) -> None:
+    final, retired = became(own.merges), {*own.retired}
     for id, into in own.merges.items():
         _known(f"merges.{id}", (id, into), known)
-        if id in (into, became(own.merges)[id]) or became(own.merges)[id] in own.merges:
+        if id in (into, final[id]) or final[id] in own.merges:
             raise InputError(f"merges.{id}: becomes a part of itself; cut the circle")
-        if into in own.retired:
-            raise InputError(f"merges.{id}: {into} is retired; merge into a theme that is in use")
+        # a theme that others were merged into before may be retired with them
+        if final[id] in retired and before.merges.get(id) != into:
+            raise InputError(f"merges.{id}: {final[id]} is retired; merge into a theme that is in use")
 
 
-def _check_retired(own: Own, known: Iterable[str]) -> None:
+def _check_retired(own: Own, known: Container[str]) -> None:
     _known("retired", own.retired, known)
     both = sorted({*own.retired} & {*own.merges})
     if both:
         raise InputError(f"retired: {', '.join(both)} is merged into another theme; that one can be retired")
 
 
-def _check_parents(own: Own, base: Taxonomy, known: Iterable[str]) -> None:
+def _check_parents(own: Own, base: Taxonomy, known: Collection[str]) -> None:
     _known("moves", own.moves, {*known} - {theme.id for theme in own.themes})
     headings = {*known, *(group.id for group in base.groups)}
     places = [(f"themes.{theme.id}.parent", theme.parent) for theme in own.themes if theme.id not in own.merges]
@@ -131,17 +137,17 @@ def tree_of(own: Own, base: Taxonomy) -> dict[str, str | None]:
     return {id: final.get(up, up) if up is not None else None for id, up in given.items() if id not in own.merges}
 
 
-def _above(id: str, tree: Mapping[str, str | None]) -> list[str]:
-    found: list[str] = []
+def _above(id: str, tree: Mapping[str, str | None]) -> set[str]:
+    found: set[str] = set()
     at = tree.get(id)
     while at is not None and at not in found:
-        found.append(at)
+        found.add(at)
         at = tree.get(at)
     return found
 
 
-def _known(where: str, given: Iterable[str], known: Iterable[str]) -> None:
-    unknown = sorted({*given} - {*known})
+def _known(where: str, given: Iterable[str], known: Container[str]) -> None:
+    unknown = sorted({id for id in given if id not in known})
     if unknown:
         raise InputError(
             f"{where}: there is no theme {', '.join(unknown)} in the code frame; GET /v1/taxonomy lists it"

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
@@ -15,7 +14,9 @@ from nlp.segments import trimmed
 from nlp.taxonomy import Taxonomy, Theme
 from nlp.types import MOODS, Classification, Response, Sentiment, Span, ThemeTag
 from nlp.zeroshot import THRESHOLD, VIEWS, Cohort, ZeroShot, unit, unrelated, views
+from serving.batcher import Overloaded
 from serving.frame.effective import Frame, given, mapped
+from serving.frame.flight import Flight
 from serving.frame.store import frame_of, hold
 from serving.parts import Parts
 from serving.store.effective import columns, ranked
@@ -23,6 +24,10 @@ from serving.store.saving import Arrived
 
 REMEMBERED = 64
 """Readers of a process: one for each workspace with themes of its own, and for each model at work."""
+PORTION = 256
+"""Texts of themes that wait for the model at a time: a fraction of its queue, which stays open to answers."""
+TRIES = 5
+"""Times that a full queue is asked to take a portion."""
 
 
 async def analyse(parts: Parts, workspace: str, responses: Sequence[Response]) -> list[Analysis]:
@@ -94,47 +99,66 @@ def _tag(said: Classification, pieces: Pieces, theme: Theme, likely: np.ndarray)
     return ThemeTag(theme.id, theme.label, float(likely.max()), THRESHOLD, mood, clean, zero_shot=True)
 
 
-_readers: dict[tuple[Any, ...], ZeroShot | None] = {}
-_cohorts: dict[tuple[Any, ...], Cohort] = {}
+_readers: Flight[ZeroShot | None] = Flight(REMEMBERED)
+_cohorts: Flight[Cohort] = Flight(REMEMBERED)
+
+
+class _Unread(Exception):  # noqa: N818 - the next who asks may have it read
+    """Texts of themes that could not be read this time: another model took over, or a text met a passing fault."""
 
 
 async def _reader(parts: Parts, themes: tuple[Theme, ...], model: str, width: int) -> ZeroShot | None:
-    """Who finds these themes in what a model reads; None where another took over meanwhile, or they say nothing."""
+    """Who finds these themes in what a model reads; None where they say nothing, or could not be read this time."""
     base = parts.taxonomy()
     key = (parts.analyse, model, width, base)
-    if (*key, themes) not in _readers:
-        cohort = _cohorts.get(key) or await _cohort(parts, base, model, width)
-        points = await _points(parts, _views(themes), model, width)
-        if points is None or cohort is None:
-            return None
-        found = points.reshape(len(themes), VIEWS, width)
-        heard = np.isfinite(found).all(axis=(1, 2))  # a label of signs alone says nothing
-        kept = [theme for theme, on in zip(themes, heard, strict=True) if on]
-        if len(_readers) >= REMEMBERED:
-            _readers.clear()
-            _cohorts.clear()
-        _cohorts[key] = cohort
-        _readers[*key, themes] = ZeroShot(kept, found[heard], cohort) if kept else None
-    return _readers[*key, themes]
+
+    async def make() -> ZeroShot | None:
+        cohort = await _cohorts.get(key, lambda: _cohort(parts, base, model, width))
+        return await _made(parts, themes, cohort, model, width)
+
+    try:
+        return await _readers.get((*key, themes), make)
+    except _Unread:
+        return None
 
 
-async def _cohort(parts: Parts, base: Taxonomy, model: str, width: int) -> Cohort | None:
+async def _made(parts: Parts, themes: tuple[Theme, ...], cohort: Cohort, model: str, width: int) -> ZeroShot | None:
+    """A reader of those themes that say something; None where none does."""
+    found = (await _points(parts, _views(themes), model, width)).reshape(len(themes), VIEWS, width)
+    heard = np.isfinite(found).all(axis=(1, 2))  # a label of signs alone says nothing
+    kept = [theme for theme, on in zip(themes, heard, strict=True) if on]
+    return ZeroShot(kept, found[heard], cohort) if kept else None
+
+
+async def _cohort(parts: Parts, base: Taxonomy, model: str, width: int) -> Cohort:
     """What readings are held against, made once for a model."""
     sentences, others = unrelated(base)
     points = await _points(parts, [*sentences, *_views(others)], model, width)
-    if points is None:
-        return None
     themes = points[len(sentences) :].reshape(len(others), VIEWS, width)
     return Cohort(_finite(points[: len(sentences)]), themes[np.isfinite(themes).all(axis=(1, 2))])
 
 
-async def _points(parts: Parts, texts: Sequence[str], model: str, width: int) -> np.ndarray | None:
-    """Unit rows float32 (n, width), NaN for a text that says nothing; None where another model read them."""
-    found = await parts.analyse([Response(str(number), text) for number, text in enumerate(texts)])
-    if any(each.classification.versions.model != model for each in found):
-        return None
-    nothing = np.full(width, np.nan, np.float32)
-    return np.stack([nothing if each.vector is None else unit(each.vector) for each in found])
+async def _points(parts: Parts, texts: Sequence[str], model: str, width: int) -> np.ndarray:
+    """Unit rows float32 (n, width), NaN for a text that says nothing; raises _Unread."""
+    rows: list[np.ndarray] = []
+    for start in range(0, len(texts), PORTION):
+        portion = [Response(str(number), text) for number, text in enumerate(texts[start : start + PORTION])]
+        found = await _patiently(parts, portion)
+        if any(each.classification.error or each.classification.versions.model != model for each in found):
+            raise _Unread
+        nothing = np.full(width, np.nan, np.float32)
+        rows += [nothing if each.vector is None else unit(each.vector) for each in found]
+    return np.stack(rows)
+
+
+async def _patiently(parts: Parts, portion: Sequence[Response]) -> list[Analysis]:
+    """What the model finds; waits while it has no room, so that what was read of the other portions is not lost."""
+    for _ in range(TRIES - 1):
+        try:
+            return await parts.analyse(portion)
+        except Overloaded as error:
+            await asyncio.sleep(error.retry_after)
+    return await parts.analyse(portion)
 
 
 def _views(themes: Sequence[Theme]) -> list[str]:

@@ -1,10 +1,12 @@
 """Stored answers after the code frame changed: their effective tags come anew from what was found and said."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Text, cast, exists, or_, select
 
+from nlp.errors import InputError
 from serving.frame.effective import Frame, mapped, mapped_fields
 from serving.parts import Parts
 from serving.store.effective import by_people, columns, overlaid, ranked
@@ -14,20 +16,54 @@ from serving.store.tables import analyses, corrections, responses, tags
 
 CHUNK = 200
 """Answers in memory together."""
+MOST_RENEWED = 15_000
+"""Answers that one change rewrites: about 10 s on PostgreSQL, 4 s on SQLite, in which others wait to write."""
+MOST_NAMED = 50
+"""Themes looked for in the words of what is stored; above it that takes longer than writing it anew."""
+_PLAIN = re.compile(r"[\w.-]+", re.ASCII)  # the same in JSON however it is written
+_SAID = ((analyses, analyses.c.result), (corrections, corrections.c.fields))
 
 
-def renew(connection: Connection, parts: Parts, workspace: str, before: Frame, after: Frame) -> int:
-    """Brings answers in line whose themes have another name now; how many. History stays as it was."""
+class TooManyAnswersError(InputError):
+    """A change would rewrite more answers than others can wait for."""
+
+
+def concerned(connection: Connection, workspace: str, before: Frame, after: Frame) -> list[str]:
+    """Uids of the answers that have themes which are another one now; TooManyAnswersError above what one change may."""
     changed = {id for id in {*before.merged, *after.merged} if before.named(id) != after.named(id)}
-    uids = _tagged(connection, workspace, sorted({before.named(id) for id in changed})) if changed else []
+    whole = {was for id in changed if after.named(was := before.named(id)) != was}
+    # what was merged into a theme that stays: its own answers are left alone
+    parted = {id for id in changed if before.named(id) not in whole}
+    found = _tagged(connection, workspace, whole, None)
+    found |= _tagged(connection, workspace, {before.named(id) for id in parted}, parted)
+    if len(found) > MOST_RENEWED:
+        raise TooManyAnswersError(
+            f"{len(found)} answers have the themes concerned, and one change rewrites {MOST_RENEWED} at most; instead "
+            "of merging, move the theme under the other and retire it, or change fewer merges at once"
+        )
+    return sorted(found)
+
+
+def renew(connection: Connection, parts: Parts, workspace: str, uids: Sequence[str], after: Frame) -> None:
+    """Brings answers in line whose themes have another name now. History stays as it was."""
     for start in range(0, len(uids), CHUNK):
         _renew(connection, parts, workspace, uids[start : start + CHUNK], after)
-    return len(uids)
 
 
-def _tagged(connection: Connection, workspace: str, themes: Sequence[str]) -> list[str]:
-    asked = select(tags.c.response).distinct().where(tags.c.workspace == workspace, tags.c.theme.in_(themes))
-    return sorted(connection.execute(asked).scalars())
+def _tagged(connection: Connection, workspace: str, themes: Set[str], named: Set[str] | None) -> set[str]:
+    """Answers tagged so; with `named` those alone whose analyses or corrections name one of these, and maybe more."""
+    if not themes:
+        return set()
+    of = tags.c
+    asked = select(of.response).distinct().where(of.workspace == workspace, of.theme.in_(sorted(themes)))
+    if named is not None and len(named) <= MOST_NAMED and all(_PLAIN.fullmatch(id) for id in named):
+        asked = asked.where(or_(*(_says(*each, named) for each in _SAID)))
+    return set(connection.execute(asked).scalars())
+
+
+def _says(table: Any, column: Any, named: Set[str]) -> ColumnElement[bool]:
+    said = or_(*(cast(column, Text).contains(f'"{id}"', autoescape=True) for id in sorted(named)))
+    return exists().where(table.c.workspace == tags.c.workspace, table.c.response == tags.c.response, said)
 
 
 def _renew(connection: Connection, parts: Parts, workspace: str, uids: Sequence[str], frame: Frame) -> None:

@@ -14,6 +14,7 @@ from serving.access import Caller, allowed
 from serving.frame import changing, store
 from serving.frame import schemas as to
 from serving.frame.changing import Change, FrameChangedError, ThemeStateError, UnknownThemeError, Work
+from serving.frame.renewing import TooManyAnswersError
 from serving.frame.showing import own_of, own_part, shown, theme_of
 from serving.idempotency import Answer, Key, answer, creating
 from serving.openapi_parts import problems
@@ -33,6 +34,7 @@ CODES: tuple[tuple[type[InputError], Code], ...] = (
     (UnknownThemeError, Code.NOT_FOUND),
     (FrameChangedError, Code.VERSION_CHANGED),
     (ThemeStateError, Code.WRONG_STATE),
+    (TooManyAnswersError, Code.TOO_MANY_ITEMS),
     (InputError, Code.VALIDATION_FAILED),
 )
 """The first that fits."""

@@ -87,10 +87,12 @@ def get_theme(
     every: Steps = "week",
 ) -> digest.Digest:
     with parts.database.read() as connection:
-        lineage = _lineage(connection, parts, caller)
-        if not frame.known_theme(connection, caller.workspace, id, lineage):
+        held = frame_of(connection, caller.workspace, parts.taxonomy())
+        # a merged theme's id is another name of what it became, and nothing is tagged with it any more
+        theme, lineage = held.named(id), lineage_of(held)
+        if not frame.known_theme(connection, caller.workspace, theme, lineage):
             raise problem(Code.NOT_FOUND, "no response of this workspace was ever tagged with this theme")
-        return digest.digest(connection, caller.workspace, asked, id, every, lineage)
+        return digest.digest(connection, caller.workspace, asked, theme, every, lineage)
 
 
 @router.get(

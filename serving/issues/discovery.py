@@ -16,7 +16,7 @@ from serving.issues.births import born
 from serving.issues.describe import Placed, described, tightness
 from serving.issues.identity import Placement, identify
 from serving.issues.known import MERGED, Book, edits, load_book, over
-from serving.issues.window import SMALLEST, STRONGEST, Window, count, count_unread, decoded, load_window
+from serving.issues.window import SMALLEST, STRONGEST, Window, count, count_unread, decoded, enough_read, load_window
 from serving.issues.writing import Found, write
 from serving.parts import Parts
 from serving.store.database import new_id
@@ -53,8 +53,9 @@ def run_once(parts: Parts) -> int:
 
 def _ready(connection: Connection, workspace: str, encoder: str, now: datetime) -> bool:
     """Whether there is enough to look at, and nearly all of it has its vector; what is not ready stays due."""
-    all_ = count(connection, workspace, now)
-    return all_ >= FEWEST and count_unread(connection, workspace, encoder, now) <= BEHIND * all_
+    if not enough_read(connection, workspace, encoder, now, FEWEST):
+        return False  # scores without words are many, and the whole window would be loaded for nothing every minute
+    return count_unread(connection, workspace, encoder, now) <= BEHIND * count(connection, workspace, now)
 
 
 def _turn(parts: Parts, workspace: str) -> int:

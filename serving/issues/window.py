@@ -81,6 +81,12 @@ def count_unread(connection: Connection, workspace: str, encoder: str, now: date
     return connection.execute(_counted(workspace, now).where(unread(encoder), speaking())).scalar_one()
 
 
+def enough_read(connection: Connection, workspace: str, encoder: str, now: datetime, least: int) -> bool:
+    """Whether `least` answers of the window say something and have a vector; no more rows than that are looked for."""
+    found = _counted(workspace, now).with_only_columns(responses.c.uid).where(~unread(encoder), speaking())
+    return len(connection.execute(found.limit(least)).all()) == least
+
+
 def load_window(connection: Connection, workspace: str, encoder: str, now: datetime) -> Window:
     """The answers of the window that ends now."""
     same = and_(

@@ -81,7 +81,8 @@ def within(scope: Scope, found: About, frame: Frame) -> bool:
     if not scope.themes or found.themes is None:
         return True
     # an event may be older than the frame: it is about what its theme is called now
-    held = {level for theme in found.themes for level in lineage_of(frame).above(frame.named(theme))}
+    lineage = lineage_of(frame)
+    held = {level for theme in found.themes for level in lineage.above(frame.named(theme))}
     return not held.isdisjoint(scope.themes)
 
 

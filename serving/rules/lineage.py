@@ -65,10 +65,29 @@ DOTS = Lineage(Taxonomy("", ()))
 """Nothing but the dots of ids."""
 
 
-@lru_cache(maxsize=64)
 def lineage_of(frame: Taxonomy) -> Lineage:
     """The lineage of a frame, worked out once for as long as the frame is in use."""
-    return Lineage(frame)
+    return _lineage(_Same(frame))
+
+
+class _Same:
+    """Stands for one frame object: comparing and hashing all that a frame holds takes longer than what is asked."""
+
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: Taxonomy) -> None:
+        self.frame = frame
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.frame is self.frame
+
+    def __hash__(self) -> int:
+        return id(self.frame)
+
+
+@lru_cache(maxsize=64)
+def _lineage(same: _Same) -> Lineage:
+    return Lineage(same.frame)
 
 
 def descendants(theme: str, frame: Taxonomy) -> list[str]:

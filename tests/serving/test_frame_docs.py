@@ -7,6 +7,7 @@ from loop import ROOT
 
 from serving.frame import schemas as to
 from serving.frame.own import MOST_THEMES
+from serving.frame.renewing import MOST_RENEWED
 from serving.frame.routes import router
 
 PAGE = (ROOT / "docs" / "taxonomy.md").read_text("utf-8")
@@ -27,3 +28,4 @@ def test_every_key_and_word_is_there() -> None:
     for word in (*keys, *states, *ways):
         assert f"`{word}`" in PAGE or f'"{word}"' in PAGE, word
     assert f"{MOST_THEMES} at most" in PAGE
+    assert f"{MOST_RENEWED:,} answers at most" in PAGE

@@ -5,7 +5,7 @@ import pytest
 from nlp.errors import InputError
 from nlp.taxonomy import Group, Taxonomy, Theme, parse_taxonomy
 from serving.frame.effective import Frame, as_taxonomy, effective, given, mapped, mapped_fields
-from serving.frame.own import Own, check, examples_of, plain, restored
+from serving.frame.own import Own, became, check, examples_of, plain, restored
 from serving.rules.lineage import descendants, lineage_of, theme_ids
 
 BASE = Taxonomy(
@@ -129,6 +129,26 @@ def test_a_moved_theme_lies_under_its_new_parent_alone() -> None:
 def test_what_cannot_be_is_refused_with_its_place(own: Own, said: str) -> None:
     with pytest.raises(InputError, match=said):
         check(own, BASE, Own())
+
+
+def test_a_theme_that_others_were_merged_into_can_be_retired_with_them() -> None:
+    had = Own(merges={"price": "delivery.damage", "delivery.damage": "delivery.time"})
+    own = Own(merges=had.merges, retired=("delivery.time",))
+    check(own, BASE, had)
+    frame = effective(BASE, own, 2)
+    said = given(result(tag("price"), tag("delivery.time"), tag("price.level")), frame)
+    assert [each["id"] for each in said["themes"]] == ["price.level"]
+    assert mapped(result(tag("price")), frame)["themes"][0]["id"] == "delivery.time", "stored answers keep it"
+    for new in ({"price.level": "price"}, {"price": "delivery.time"}):
+        with pytest.raises(InputError, match=r"delivery.time is retired; merge"):
+            check(Own(merges={**had.merges, **new}, retired=own.retired), BASE, had)
+
+
+def test_long_chains_of_merges_end_where_they_end_and_circles_where_they_turn() -> None:
+    chain = {f"t{number}": f"t{number + 1}" for number in range(20_000)}
+    assert set(became(chain).values()) == {"t20000"}
+    assert became({"a": "b", "b": "c", "c": "b", "d": "a"}) == {"a": "b", "b": "b", "c": "c", "d": "b"}
+    assert became({"a": "a"}) == {"a": "a"}
 
 
 def test_what_an_earlier_model_knew_may_stay() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from zlib import crc32
@@ -11,12 +12,15 @@ import pytest
 from conftest import WordClassifier
 from loop import Api
 
+from nlp.errors import InputError
 from nlp.pipeline import Analysis, Pieces
-from nlp.taxonomy import Theme
-from nlp.types import Response, Sentiment, Span, ThemeTag
-from nlp.zeroshot import THRESHOLD
+from nlp.taxonomy import Taxonomy, Theme
+from nlp.types import Classification, Failure, Response, Sentiment, Span, ThemeTag
+from nlp.zeroshot import SENTENCES, THRESHOLD, VIEWS
 from serving.app import ROUTERS
+from serving.batcher import Batcher, Overloaded
 from serving.frame import reading
+from serving.frame.flight import Flight
 from serving.parts import Parts
 
 WIDTH = 96
@@ -111,3 +115,108 @@ def test_a_label_that_says_nothing_finds_nothing(parts: Parts) -> None:
     pair = replace(parts, analyse=Deaf().analyse)
     assert asyncio.run(reading._reader(pair, (Theme("x", "???", "???"),), "fake-1", WIDTH)) is None
     assert asyncio.run(reading._reader(pair, (RAIN,), "another model", WIDTH)) is None
+
+
+def test_many_requests_at_once_have_the_themes_read_once(parts: Parts) -> None:
+    class Engine(WordClassifier):
+        def analyse(self, responses: Sequence[Response]) -> list[Analysis]:
+            return [Analysis(found, None, meaning(found.text)) for found in self.classify(responses)]
+
+    reader = Engine()
+    themes = tuple(Theme(f"own.{number}", f"theme {number}", f"says {number}") for number in range(500))
+
+    async def ask(times: int) -> list[Any]:
+        with ThreadPoolExecutor(1) as thread:
+            queue = Batcher(reader, thread, batch_size=64)
+            pair = replace(parts, analyse=queue.submit)
+            found = await asyncio.gather(*(reading._reader(pair, themes, "fake-1", WIDTH) for _ in range(times)))
+            await queue.close()
+        return found
+
+    asyncio.run(ask(1))
+    texts = sum(reader.batches)
+    reader.batches.clear()
+    many = asyncio.run(ask(10))  # of a queue of its own: nothing is known of it yet
+    assert sum(reader.batches) == texts >= 500 * VIEWS
+    assert many[0].themes == themes and all(each is many[0] for each in many)
+
+
+def test_a_full_queue_is_asked_again_for_the_portion_it_had_no_room_for(parts: Parts) -> None:
+    class Full(Meaning):
+        asked = 0
+
+        async def analyse(self, responses: Sequence[Response]) -> list[Analysis]:
+            self.asked += 1
+            if self.asked % 2:
+                raise Overloaded(0)
+            return await super().analyse(responses)
+
+    full = Full()
+    pair = replace(parts, analyse=full.analyse)
+    assert asyncio.run(reading._reader(pair, (RAIN,), "fake-1", WIDTH)).themes == (RAIN,)
+    assert full.asked > 2 and max(full.batches) <= reading.PORTION
+
+
+@pytest.mark.parametrize("hit", [RAIN.label, SENTENCES[0]], ids=["theme", "cohort"])
+def test_a_passing_fault_of_the_model_is_forgotten(parts: Parts, monkeypatch: pytest.MonkeyPatch, hit: str) -> None:
+    class Faulty(Meaning):
+        well = False
+
+        async def analyse(self, responses: Sequence[Response]) -> list[Analysis]:
+            found = await super().analyse(responses)
+            return [self._failed(each) if each.classification.text == hit else each for each in found]
+
+        def _failed(self, found: Analysis) -> Analysis:
+            failure = Failure("internal_error", "out of memory")
+            said = Classification(found.classification.id, "error", self.versions, error=failure)
+            return found if self.well else Analysis(said)
+
+    faulty = Faulty()
+    pair = replace(parts, analyse=faulty.analyse)
+    monkeypatch.setattr(Parts, "taxonomy", lambda self: Taxonomy("small", ()))
+    assert asyncio.run(reading._reader(pair, (RAIN,), "fake-1", WIDTH)) is None
+    faulty.well = True
+    assert asyncio.run(reading._reader(pair, (RAIN,), "fake-1", WIDTH)).themes == (RAIN,)
+
+
+def test_of_more_than_are_remembered_the_oldest_goes() -> None:
+    made: list[str] = []
+    flight: Flight[str] = Flight(2)
+
+    async def ask(*keys: str) -> None:
+        for key in keys:
+
+            async def make(key: str = key) -> str:
+                made.append(key)
+                return key.upper()
+
+            assert await flight.get(key, make) == key.upper()
+
+    asyncio.run(ask("a", "b", "c", "b", "c"))
+    assert made == ["a", "b", "c"]
+    asyncio.run(ask("a"))
+    assert made == ["a", "b", "c", "a"]
+
+
+def test_who_asked_first_may_hang_up_and_what_failed_is_made_anew() -> None:
+    flight: Flight[int] = Flight(2)
+    tries: list[int] = []
+
+    async def make() -> int:
+        tries.append(1)
+        number = len(tries)
+        await asyncio.sleep(0.01)
+        if number == 2:
+            raise InputError("not now")
+        return number
+
+    async def both() -> list[Any]:
+        first = asyncio.create_task(flight.get("a", make))
+        second = asyncio.create_task(flight.get("a", make))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await asyncio.gather(second, *(flight.get("b", make) for _ in range(2)), return_exceptions=True)
+
+    kept, *failed = asyncio.run(both())
+    assert kept == 1 and [type(each) for each in failed] == [InputError] * 2
+    assert asyncio.run(flight.get("b", make)) == 3

@@ -5,15 +5,13 @@ from typing import Any
 
 import pytest
 from loop import Api
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from starlette.testclient import TestClient
-from test_issues_routes import Answers
 
 from serving.app import ROUTERS
 from serving.frame.store import frame_of, whole_frame
 from serving.ingest.export import export
 from serving.parts import Parts
-from serving.store.issue_tables import clusters
 from serving.store.loop_tables import audit, cases
 from serving.store.tables import analyses, tags
 
@@ -137,6 +135,16 @@ def test_taking_a_merge_back_brings_the_theme_back(client: TestClient) -> None:
     assert themes_of(client, kept["uid"]) == themes_of(client, late["uid"]) == ["delivery.time"]
 
 
+def test_insights_know_a_merged_theme_by_either_name(client: TestClient) -> None:
+    send(client, "a", "b")
+    step(client, "delivery.time", "merge", into="staff.attitude")
+    day = {"to": "2026-11-03T00:00:00Z"}
+    found = [client.get(f"/v1/insights/themes/{id}", params=day) for id in ("delivery.time", "staff.attitude")]
+    assert [each.json()["n"] for each in found] == [2, 2]
+    assert found[0].json() == found[1].json() and found[0].json()["theme"]["id"] == "staff.attitude"
+    assert client.get("/v1/insights/themes/price.level", params=day).status_code == 404
+
+
 def test_corrections_know_the_frame(client: TestClient) -> None:
     [item] = send(client, "a")
     path = f"/v1/responses/{item['uid']}/corrections"
@@ -202,22 +210,6 @@ def test_splitting_adds_narrower_themes_once_for_each_key(client: TestClient) ->
         ("delivery.snow", "delivery.time"),
     ]
     assert client.post("/v1/themes/delivery.time/split", json=body).status_code == 422
-
-
-def test_issues_follow_the_theme_they_are_linked_to(client: TestClient, parts: Parts) -> None:
-    Answers(parts.database).about("courier", 3)
-    with parts.database.write() as connection:
-        row = {"workspace": "acme", "id": "c1", "state": "active", "label": "x", "keywords": [], "quotes": []}
-        facts = {"languages": {}, "sentiment": {}, "themes": {}, "touchpoints": {}, "units": {}}
-        facts |= {"mean_score": None, "score_gap": None, "scale": None}
-        at = parts.clock()
-        row |= {"facts": facts, "size": 3, "encoder": "e", "centroid": b"", "made_at": at, "updated_at": at}
-        connection.execute(insert(clusters).values(**row, theme="delivery.time", version=1))
-    assert step(client, "delivery.time", "merge", into="price.level").json()["reach"]["issues"] == 1
-    found = client.get("/v1/clusters/c1").json()
-    assert (found["theme"], found["version"]) == ("price.level", 2)
-    for name in ("delivery.time", "price.level", "price"):
-        assert [each["id"] for each in client.get("/v1/clusters", params={"theme": name}).json()["items"]] == ["c1"]
 
 
 def test_labels_go_out_in_the_frame(client: TestClient, parts: Parts) -> None:

@@ -1,21 +1,27 @@
 """Requests that create can be sent twice: the second time nothing is made, and the first answer comes again."""
 
 import asyncio
+import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from loop import Api, Clock
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.engine import ExceptionContext
+from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
-from serving import idempotency, openapi
+from serving import idempotency, openapi, problems
 from serving.app import ROUTERS, create_app
 from serving.metrics import Metrics
 from serving.parts import Parts
 from serving.problems import Code, ProblemError
+from serving.retrying import Retrying
 from serving.store import access_tables, loop_tables, tables
+from serving.store.database import BUSY_SECONDS, Database
 
 HEADER = "Idempotency-Key"
 ITEM = {"text": "The courier was late", "metric": "nps", "score": 1, "respondent": {"id": "c-77"}}
@@ -107,6 +113,92 @@ def test_a_request_at_work_keeps_its_key_however_long_it_takes(
 
     answers = [asyncio.run(idempotency.once(parts, request, work)) for _ in range(2)]
     assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, "true"]
+
+
+def test_a_heartbeat_that_came_late_does_not_give_the_key_away(parts: Parts, clock: Clock) -> None:
+    request, other = (idempotency.asked("acme", key, "slow", b"body") for key in ("k-1", "k-2"))
+    again: list[str] = []
+
+    async def twice(asked: idempotency.Asked, later: timedelta) -> None:
+        async def done_again() -> idempotency.Answer:
+            again.append(asked.key)
+            return idempotency.Answer(200, {"done": 2})
+
+        async def work() -> idempotency.Answer:
+            clock.now += later
+            await idempotency.once(parts, asked, done_again)
+            return idempotency.Answer(200, {"done": 1})
+
+        await idempotency.once(parts, asked, work)
+
+    # as long as SQLite keeps a heartbeat waiting, given up and tried once more
+    with pytest.raises(ProblemError) as busy:
+        asyncio.run(twice(request, timedelta(seconds=2 * BUSY_SECONDS + idempotency.ALIVE_SECONDS)))
+    assert (busy.value.problem.code, again) == (Code.IN_PROGRESS, [])
+    asyncio.run(twice(other, timedelta(minutes=3, seconds=1)))
+    assert again == ["k-2"], "its process died"
+
+
+class Held:
+    """Keeps everybody else from writing down keys, for so many of their tries."""
+
+    def __init__(self, database: Database, tries: float) -> None:
+        self.tries, self.refused = tries, 0
+        self._other = Database(database.url)
+        self._connection = self._other.engine.connect()
+        database.engine.dispose()  # the connections to come are less patient
+        event.listen(database.engine, "connect", self._impatient)
+        event.listen(database.engine, "handle_error", self._refused)
+
+    def take(self) -> None:
+        if self._other.is_sqlite:
+            self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            self._connection.exec_driver_sql("LOCK TABLE idempotency IN EXCLUSIVE MODE")
+
+    def close(self) -> None:
+        self._connection.close()
+        self._other.close()
+
+    def _impatient(self, connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA busy_timeout = 20" if self._other.is_sqlite else "SET lock_timeout = 20")
+        connection.commit()
+
+    def _refused(self, _: ExceptionContext) -> None:
+        self.refused += 1
+        if self.refused == self.tries:
+            self._connection.rollback()
+
+
+@pytest.mark.parametrize("tries", [2, math.inf], ids=["passing", "lasting"])
+@pytest.mark.parametrize("status", [201, 404], ids=["done", "refused"])
+def test_where_keys_cannot_be_written_down_the_sender_is_told_what_came_of_the_work(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, tries: float, status: int
+) -> None:
+    monkeypatch.setattr(idempotency, "WAITS", (0.01,) * len(idempotency.WAITS))
+    app, held, works = FastAPI(), Held(parts.database, tries), []
+    problems.install(app)
+    app.add_middleware(Retrying)
+
+    @app.post("/things")
+    async def make() -> JSONResponse:
+        async def work() -> idempotency.Answer:
+            works.append(1)
+            await asyncio.to_thread(held.take)
+            if status == 404:
+                raise problems.problem(Code.NOT_FOUND, "there is no such thing")
+            return idempotency.Answer(201, {"made": len(works)})
+
+        return await idempotency.once(parts, idempotency.asked("acme", "k-1", "things", b"body"), work)
+
+    client = TestClient(app)
+    first = client.post("/things")
+    assert (first.status_code, len(works)) == (status, 1)
+    assert held.refused == min(tries, len(idempotency.WAITS) + 1)
+    if tries == 2 and status == 201:
+        second = client.post("/things")
+        assert (second.json(), second.headers["idempotent-replayed"], len(works)) == ({"made": 1}, "true", 1)
+    held.close()
 
 
 def said_at(parts: Parts) -> datetime:

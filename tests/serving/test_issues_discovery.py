@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from serving.issues.discovery import run_once
 from serving.issues.turns import LEASE
 from serving.issues.vectors import run_once as run_vectors
+from serving.issues.window import enough_read
 from serving.parts import Parts
 from serving.store.issue_tables import cluster_lineage, cluster_members, clusters, discoveries
 from serving.store.tables import vectors
@@ -170,6 +171,18 @@ def test_too_few_answers_are_no_issue(parts: Parts, answers: Answers, clock: Clo
     assert run_once(parts) == 0
     answers.about("courier", 15)
     assert run_once(parts) == 1
+
+
+def test_scores_without_words_do_not_have_the_window_loaded(parts: Parts, answers: Answers) -> None:
+    answers.about("courier", 40, text="")
+    answers.about("courier", 19)
+    with parts.database.read() as connection:
+        assert not enough_read(connection, "acme", ENCODER, START, 20)
+    answers.about("courier", 1)
+    with parts.database.read() as connection:
+        assert enough_read(connection, "acme", ENCODER, START, 20)
+        assert not enough_read(connection, "acme", "another", START, 20)
+        assert not enough_read(connection, "other", ENCODER, START, 20)
 
 
 def test_workspaces_are_apart(parts: Parts, answers: Answers) -> None:
