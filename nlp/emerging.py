@@ -54,6 +54,10 @@ class Series:
     id: str
     counts: np.ndarray
     exposure: np.ndarray | None = None
+    since: int = 0
+    """Days before it was there: they are not held against those after."""
+    may_fall: bool = True
+    """False for what is no longer looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +98,15 @@ def findings(
         return []
     counts = np.stack([each.counts for each in series]).astype(float)
     exposure = np.stack([totals if each.exposure is None else each.exposure for each in series]).astype(float)
+    for row, each in enumerate(series):
+        counts[row, : each.since] = exposure[row, : each.since] = 0.0
     tests = [
         test
         for direction, windows in (("rising", sensitivity.windows), ("falling", sensitivity.falling_windows))
         for days in windows
-        if len(totals) - days >= max(sensitivity.history, 2 * days if direction == "falling" else 0)
+        if len(totals) - days >= _history(direction, days, sensitivity)
         for test in _tests(counts, exposure, weekdays, days, direction)
+        if _known(series[test.row], direction, days, sensitivity)
     ]
     families: dict[tuple[str, str], list[_Test]] = {}
     for test in tests:
@@ -114,6 +121,16 @@ def findings(
             best[key] = test
     told = [_finding(series[test.row], test, counts[test.row], sensitivity) for test in best.values()]
     return sorted(told, key=lambda each: (each.p, each.kind, each.id))
+
+
+def _history(direction: str, days: int, sensitivity: Sensitivity) -> int:
+    """Days before a window of so many days that a test of it takes."""
+    return max(sensitivity.history, 2 * days if direction == "falling" else 0)
+
+
+def _known(series: Series, direction: str, days: int, sensitivity: Sensitivity) -> bool:
+    there = len(series.counts) - series.since - days >= _history(direction, days, sensitivity)
+    return there and (direction == "rising" or series.may_fall)
 
 
 def adjusted(p: np.ndarray) -> np.ndarray:

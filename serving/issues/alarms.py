@@ -78,20 +78,20 @@ def _clearest_first(found: Sequence[Finding], columns: Columns, now: datetime) -
         within = [
             other.p
             for number, other in enumerate(found)
-            if _breadth(other) < _breadth(found[place])
+            if _breadth(other, columns) < _breadth(found[place], columns)
             and 2 * len(np.intersect1d(rows[number], rows[place], assume_unique=True)) >= len(rows[place])
         ]
         return max([found[place].p, *within])
 
     keys = {
-        place: (chance(place), _breadth(found[place]), each.p, each.kind, each.id) for place, each in enumerate(found)
+        place: (chance(place), _breadth(each, columns), each.p, each.kind, each.id) for place, each in enumerate(found)
     }
     return [found[place] for place in sorted(keys, key=keys.__getitem__)]
 
 
-def _breadth(finding: Finding) -> tuple[int, int]:
+def _breadth(finding: Finding, columns: Columns) -> tuple[int, int]:
     """Issues, then the lowest themes, then touchpoints."""
-    return _ORDER[finding.kind], -finding.id.count(".") if finding.kind in (THEME, COMPLAINTS) else 0
+    return _ORDER[finding.kind], -columns.tree.depth(finding.id) if finding.kind in (THEME, COMPLAINTS) else 0
 
 
 def _group(direction: str) -> str:

@@ -12,7 +12,9 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from nlp.emerging import Series
+from nlp.taxonomy import Taxonomy
 from serving.insights.frame import UNHAPPY
+from serving.issues.tree import Tree, tree_of
 from serving.store.issue_tables import cluster_members, clusters
 from serving.store.tables import responses, tags
 
@@ -24,6 +26,10 @@ COMPLAINTS = "complaints"
 
 Key = tuple[str, str]
 """Kind and id of a series."""
+Mention = tuple[int, str, bool]
+"""The row of an answer, a theme it has, whether it complains of it."""
+ALL = Tree()
+"""Where no frame says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +42,7 @@ class Columns:
     unit: np.ndarray
     language: np.ndarray
     marks: Mapping[Key, np.ndarray] = field(default_factory=dict)
+    tree: Tree = ALL
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,44 +70,45 @@ def tally(columns: Columns, now: datetime, zone: ZoneInfo) -> Tally:
     asked = _by_name(columns.touchpoint)
     marks = dict(columns.marks)
     marks |= {(TOUCHPOINT, name): rows[columns.unhappy[rows]] for name, rows in asked.items()}
-    series = [
-        Series(*key, counts(rows), counts(asked[key[1]]) if key[0] == TOUCHPOINT else None)
-        for key, rows in sorted(marks.items(), key=lambda item: item[0])
-    ]
+
+    def series(kind: str, id: str, rows: np.ndarray) -> Series:
+        if kind not in (THEME, COMPLAINTS):
+            return Series(kind, id, counts(rows), counts(asked[id]) if kind == TOUCHPOINT else None)
+        used = columns.tree.days(id, now)
+        since = 0 if used is None else max(0, days - used)
+        return Series(kind, id, counts(rows), None, since, columns.tree.stands(id))
+
     middle = [now - timedelta(days=days - 0.5 - place) for place in range(days)]
     weekdays = np.array([moment.astimezone(zone).weekday() for moment in middle], dtype=np.int64)
-    return Tally(series, np.bincount(day, minlength=days), weekdays, day)
+    every = [series(*key, rows) for key, rows in sorted(marks.items(), key=lambda item: item[0])]
+    return Tally(every, np.bincount(day, minlength=days), weekdays, day)
 
 
-def load_columns(connection: Connection, workspace: str, now: datetime) -> Columns:
-    """Answers of the last DAYS days, and whatever they belong to."""
+def load_columns(connection: Connection, workspace: str, base: Taxonomy, now: datetime) -> Columns:
+    """Answers of the last DAYS days, and whatever they belong to; `base`: the code frame of the model at work."""
     named = ("answered_at", "sentiment", "touchpoint", "unit", "language")
     asked = select(responses.c.uid, *(responses.c[name] for name in named)).where(_recent(workspace, now))
     found = connection.execute(asked.order_by(responses.c.answered_at, responses.c.uid)).all()
     uid, at, sentiment, touchpoint, unit, language = zip(*found, strict=True) if found else [()] * 6
     unhappy = np.isin(np.array(sentiment, dtype=object), UNHAPPY) if found else np.zeros(0, bool)
     place = {id: row for row, id in enumerate(uid)}
-    marks = {**_theme_marks(connection, workspace, now, place), **_cluster_marks(connection, workspace, now, place)}
+    tree = tree_of(connection, workspace, base, now - timedelta(days=DAYS))
+    marks = theme_marks(_mentions(connection, workspace, now, place), tree)
+    marks |= _cluster_marks(connection, workspace, now, place)
     moments = np.array([moment.replace(tzinfo=None) for moment in at], dtype="datetime64[us]")
     said = _objects(touchpoint), _objects(unit), _objects(language)
-    return Columns(moments, unhappy, *said, marks)
+    return Columns(moments, unhappy, *said, marks, tree)
 
 
-def theme_marks(mentions: Sequence[tuple[int, str, bool]]) -> dict[Key, np.ndarray]:
-    """(row, theme, whether it complains) -> rows of each theme and of all that lie above it, each row once."""
+def theme_marks(mentions: Sequence[Mention], tree: Tree = ALL) -> dict[Key, np.ndarray]:
+    """Rows of each theme and of all that lie above it, each row once."""
     rows: dict[Key, set[int]] = {}
     for row, theme, complains in mentions:
-        for above in with_parents(theme):
+        for above in tree.levels(theme):
             rows.setdefault((THEME, above), set()).add(row)
             if complains:
                 rows.setdefault((COMPLAINTS, above), set()).add(row)
     return {key: np.array(sorted(found), dtype=np.int64) for key, found in rows.items()}
-
-
-def with_parents(theme: str) -> list[str]:
-    """`delivery.time` -> `delivery.time`, `delivery`."""
-    words = theme.split(".")
-    return [".".join(words[:length]) for length in range(len(words), 0, -1)]
 
 
 def rows_of(columns: Columns, kind: str, id: str) -> np.ndarray:
@@ -124,13 +132,11 @@ def _recent(workspace: str, now: datetime) -> ColumnElement[bool]:
     return and_(responses.c.workspace == workspace, answered > now - timedelta(days=DAYS), answered <= now)
 
 
-def _theme_marks(
-    connection: Connection, workspace: str, now: datetime, place: Mapping[str, int]
-) -> dict[Key, np.ndarray]:
+def _mentions(connection: Connection, workspace: str, now: datetime, place: Mapping[str, int]) -> list[Mention]:
     joined = tags.join(responses, and_(responses.c.workspace == tags.c.workspace, responses.c.uid == tags.c.response))
     asked = select(tags.c.response, tags.c.theme, tags.c.sentiment).select_from(joined)
     found = connection.execute(asked.where(tags.c.workspace == workspace, _recent(workspace, now)))
-    return theme_marks([(place[uid], theme, mood in UNHAPPY) for uid, theme, mood in found if uid in place])
+    return [(place[uid], theme, mood in UNHAPPY) for uid, theme, mood in found if uid in place]
 
 
 def _cluster_marks(

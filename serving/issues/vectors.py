@@ -26,6 +26,8 @@ PORTION = 64
 """Answers read together: done within a second, so that what came in last is never far behind."""
 CHARACTERS = 20_000
 """What they have together at most: a process that is told to stop ends the portion first."""
+PROBE = "The parcel came late."
+"""Any encoder reads it: one that fails on this too has failed for a while, whatever it was given."""
 
 WORKER = new_id()
 """This process, in leases."""
@@ -102,25 +104,30 @@ def _at_most(texts: Sequence[Text]) -> Sequence[Text]:
 
 
 def _encoded(parts: Parts, texts: Sequence[Text]) -> np.ndarray:
-    """float16 (n, d), as they are stored; zeros, which belong to no issue, for a text that the encoder fails on."""
+    """float16 (n, d), as they are stored; zeros, which belong to no issue, for a text that the encoder fails on.
+
+    Raises what the encoder fails with where that is not for one text: all of them wait then.
+    """
     words = [text.words for text in texts]
     try:
         return _checked(parts.issue_vectors.vectors(words), len(words))
     except HolosError:
-        raise  # there is no encoder, and all of them wait
+        raise  # there is no encoder
     except Exception as error:
         get_logger().warning("issue_vectors_one_by_one", **where(error))
-    found = [_alone(parts, each) for each in words]
-    width = max((len(each) for each in found if each is not None), default=1)
-    return np.stack([np.zeros(width, "<f2") if each is None else each for each in found])
+    return np.stack([_alone(parts, each) for each in words])
 
 
-def _alone(parts: Parts, words: str) -> np.ndarray | None:
+def _alone(parts: Parts, words: str) -> np.ndarray:
+    """float16 (d,); zeros, which are not tried again, only where the encoder reads another text right after."""
     try:
         return _checked(parts.issue_vectors.vectors([words]), 1)[0]
+    except HolosError:
+        raise
     except Exception as error:
+        probe = _checked(parts.issue_vectors.vectors([PROBE]), 1)[0]  # short memory fails here too
         get_logger().error("issue_vector_failed", **where(error))
-        return None
+        return np.zeros_like(probe)
 
 
 def _checked(found: np.ndarray, count: int) -> np.ndarray:

@@ -41,7 +41,7 @@ def tell_now(parts: Parts, workspace: str) -> int:
 def _watch(parts: Parts, workspace: str, shipped: AlarmPolicy, now: datetime) -> int:
     with parts.database.read() as connection:
         policy = policy_of(connection, workspace, shipped)
-        columns = load_columns(connection, workspace, now)
+        columns = load_columns(connection, workspace, parts.taxonomy(), now)
         found = _found(columns, policy, now)
         if not _chosen(connection, workspace, found, columns, policy, now):
             return 0

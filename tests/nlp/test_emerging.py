@@ -72,6 +72,26 @@ def test_three_days_of_history_are_enough_for_a_surge_and_two_are_not() -> None:
     )
 
 
+@pytest.mark.parametrize(("there", "days"), [(3, []), (4, [1]), (30, [1])])
+def test_what_was_not_there_from_the_start_is_held_against_its_own_days(there: int, days: list[int]) -> None:
+    counts = with_last(np.full(DAYS, 8), 60)
+    counts[: DAYS - there - 1] = 0
+    own = Series("theme", "new", counts, since=DAYS - there)
+    found = findings([*background(), own], np.full(DAYS, 100), WEEKDAYS)
+    assert [each.days for each in found] == days
+    assert all(6 < each.expected < 10 for each in found)
+
+
+def test_what_may_not_fall_rises_all_the_same() -> None:
+    def directions(*last: int, may_fall: bool) -> list[str]:
+        own = Series("theme", "own", with_last(np.full(DAYS, 8), *last), may_fall=may_fall)
+        return [each.direction for each in findings([*background(), own], np.full(DAYS, 100), WEEKDAYS)]
+
+    gone = [0] * 14
+    assert (directions(*gone, may_fall=True), directions(*gone, may_fall=False)) == (["falling"], [])
+    assert directions(80, may_fall=False) == directions(80, may_fall=True) == ["rising"]
+
+
 def test_a_noisy_series_needs_more_than_a_calm_one() -> None:
     noisy = np.where(np.arange(DAYS) % 5 == 0, 24, 1)
     assert told(with_last(noisy, 26)) == []

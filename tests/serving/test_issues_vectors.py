@@ -224,6 +224,63 @@ def test_one_text_that_cannot_be_read_does_not_stop_the_others(parts: Parts, ids
         assert bad not in load_window(connection, "acme", ENCODER, parts.clock()).heard
 
 
+class Failing(ProblemVectors):
+    """Fails on texts that are given together, and on those given alone after so many, for as long as it is told to."""
+
+    def __init__(self, together: Exception, alone: Exception, good: int) -> None:
+        super().__init__()
+        self.together, self.alone, self.good, self.failing, self.left = together, alone, good, True, 0
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        if self.failing and len(texts) > 1:
+            self.left = self.good
+            raise self.together
+        self.left -= 1
+        if self.failing and self.left < 0:
+            raise self.alone
+        return super().vectors(texts)
+
+
+@pytest.mark.parametrize("good", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("together", "alone"),
+    [
+        (MemoryError(), MemoryError()),
+        (RuntimeError("it cannot be opened"), RuntimeError("it cannot be opened")),
+        (MemoryError(), ModelError("there is no encoder any more")),
+    ],
+    ids=["memory", "runtime", "no encoder"],
+)
+def test_while_the_encoder_fails_on_everything_all_wait(
+    parts: Parts, ids: dict[str, str], together: Exception, alone: Exception, good: int
+) -> None:
+    uids = take_in(parts, "the courier was late", "a wrong invoice", "the queue was long")
+    encoder = Failing(together, alone, good)
+    failing = replace(parts, issue_vectors=encoder)
+    for _ in range(2):
+        with pytest.raises(type(alone)):
+            run_once(failing)
+    assert not any(ENCODER in encoders for encoders in read_by(parts, uids).values())
+    encoder.failing = False
+    assert (run_once(failing), run_once(failing)) == (3, 0)
+    assert sizes(parts) == {**dict.fromkeys(ids.values(), 21), ids["screen"]: 20}
+
+
+def test_a_text_that_waits_alone_and_cannot_be_read_is_not_tried_for_ever(parts: Parts, ids: dict[str, str]) -> None:
+    class Fragile(ProblemVectors):
+        def vectors(self, texts: Sequence[str]) -> np.ndarray:
+            if any("explode" in text for text in texts):
+                raise MemoryError
+            return super().vectors(texts)
+
+    fragile = replace(parts, issue_vectors=Fragile())
+    (bad,) = take_in(parts, "explode, courier")
+    assert (run_once(fragile), run_once(fragile)) == (1, 0)
+    assert ENCODER in read_by(parts, [bad])[bad]
+    with parts.database.read() as connection:
+        assert bad not in load_window(connection, "acme", ENCODER, parts.clock()).heard
+
+
 def test_long_texts_are_read_in_smaller_portions(parts: Parts, answers: Answers) -> None:
     uids = answers.about("courier", 7)
     with parts.database.write() as connection:
