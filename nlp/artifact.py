@@ -147,6 +147,8 @@ def prove(pipeline: Pipeline, model: ModelFolder) -> None:
     """ModelError unless every golden sentence is read as it was when the model was made."""
     said = pipeline.classify([Response(id=str(i), text=golden.text) for i, golden in enumerate(model.golden)])
     for golden, answer in zip(model.golden, said, strict=True):
+        if answer.error:
+            raise ModelError(f"model {model.version} cannot read {golden.text!r}: {answer.error.detail}")
         themes = {tag.id for tag in answer.themes}
         mood = answer.sentiment.label if answer.sentiment else None
         if not themes >= set(golden.themes) or mood != golden.sentiment:

@@ -149,6 +149,20 @@ def test_a_model_must_read_its_golden_sentences_as_it_did(rules, golden, passes)
             prove(pipeline, made)
 
 
+class BrokenEncoder(OneWordEncoder):
+    """Fails at every text."""
+
+    def encode(self, texts, spans, contexts):
+        raise FloatingPointError("a number that is none")
+
+
+def test_a_model_that_cannot_read_its_golden_sentences_says_what_failed(rules):
+    made = model(Golden(SENTENCE, ("early",), "positive"))
+    pipeline = Pipeline(BrokenEncoder(), Heads(made.heads, made.calibration, 2), made.taxonomy, rules, "m")
+    with pytest.raises(ModelError, match=r"2026\.1\.1 cannot read .*FloatingPointError"):
+        prove(pipeline, made)
+
+
 @pytest.mark.model
 @needs_model
 def test_the_shipped_model_opens_and_reads_a_sentence_of_every_language():
