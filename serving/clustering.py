@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -286,9 +286,6 @@ def _rounded(found: Mapping[str, float]) -> dict[str, float]:
 
 def _number(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
-
-
-Loader = Callable[[Settings], Tools]
 
 
 def open_tools(settings: Settings) -> Tools:

@@ -48,6 +48,16 @@ def decode(cursor: str, length: int) -> list[Any]:
     return found
 
 
+def version_in(cursor: str | None) -> int | None:
+    """The version that a list of versions, newest first, goes on below; None at its start."""
+    if cursor is None:
+        return None
+    found = decode(cursor, 1)[0]
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found < 2**31:
+        raise wrong_cursor()
+    return found
+
+
 def moment_in(value: Any) -> datetime:
     """A time in a cursor, in UTC; a 400 unless it is one that can be asked for."""
     try:

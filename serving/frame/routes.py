@@ -77,7 +77,7 @@ def list_versions(
     parts: Given, caller: Reader, limit: Limit = paging.DEFAULT, cursor: Cursor = None
 ) -> to.TaxonomyVersions:
     with parts.database.read() as connection:
-        rows = store.versions(connection, caller.workspace, _before(cursor), limit + 1)
+        rows = store.versions(connection, caller.workspace, paging.version_in(cursor), limit + 1)
     kept = paging.page(rows, limit, lambda row: [row["version"]])
     return to.TaxonomyVersions(items=[to.TaxonomyVersion(**row) for row in kept.items], next=kept.next)
 
@@ -147,12 +147,3 @@ def _step(parts: Parts, caller: Caller, dry: bool, do: Callable[[Work], Change])
         done = do(work)
     reach = to.ThemeReach(**asdict(done.reach))
     return to.ThemeChanged(dry_run=dry, version=done.frame.own_version, reach=reach)
-
-
-def _before(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    found = paging.decode(cursor, 1)[0]
-    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found < 2**31:
-        raise problem(Code.BAD_CURSOR, "the cursor is none that this list gave; start again without one")
-    return found

@@ -105,11 +105,6 @@ def ask(connection: Connection, workspace: str) -> None:
     _set(connection, workspace, full_at=None)
 
 
-def last_full(connection: Connection, workspace: str) -> datetime | None:
-    row = _row(connection, workspace)
-    return None if row is None else row["full_at"]
-
-
 def _row(connection: Connection, workspace: str) -> RowMapping | None:
     asked = select(discoveries).where(discoveries.c.workspace == workspace)
     return connection.execute(asked).mappings().one_or_none()

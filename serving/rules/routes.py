@@ -109,7 +109,7 @@ def put_rules(
 @router.get("/rules/versions", operation_id="list_rule_versions", summary="All versions", responses=_ERRORS)
 def list_versions(parts: Given, caller: Reader, limit: Limit = paging.DEFAULT, cursor: Cursor = None) -> Versions:
     with parts.database.read() as connection:
-        rows = store.versions(connection, caller.workspace, _before(cursor), limit + 1)
+        rows = store.versions(connection, caller.workspace, paging.version_in(cursor), limit + 1)
     page = paging.page(rows, limit, lambda row: [row["version"]])
     return Versions(items=[VersionOut(**row) for row in page.items], next=page.next)
 
@@ -164,15 +164,6 @@ def _check_version(if_match: str | None, version: int) -> None:
         return
     if str(version) not in _ETAG.findall(if_match):
         raise problem(Code.VERSION_CHANGED, f"the rules in force are version {version}; read them and try again")
-
-
-def _before(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    found = paging.decode(cursor, 1)[0]
-    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found < 2**31:
-        raise problem(Code.BAD_CURSOR, "the cursor is none that this list gave; start again without one")
-    return found
 
 
 def _period(parts: Parts, body: PeriodIn) -> tuple[datetime, datetime]:
