@@ -1,5 +1,6 @@
 """The command that finds recurring issues in a file."""
 
+import asyncio
 import json
 import sys
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from serving.learn import ModelOption
 if TYPE_CHECKING:
     from serving.clustering import Issues, Read, Tools
     from serving.rows import Row
+    from serving.settings import Settings
 
 ENDINGS = (".jsonl", ".ndjson")
 SHOWN = 10
@@ -67,6 +69,8 @@ def cluster(
         rows, readable, tools = _read(lambda: (context.obj or open_tools)(settings), source, columns, now)
         latest = max((row.answered_at for row in rows if row.answered_at), default=now)
         issues = find_issues(rows, tools.vectors, latest, known, language) if rows else None
+        if issues and settings.titles_url:
+            _title(issues, rows, language, settings)
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (issues.rows if issues else []))
         if out is None:
             sys.stdout.write(lines)
@@ -78,6 +82,21 @@ def cluster(
             _show(issues, known is not None)
         if rows and not readable:
             raise typer.Exit(FAILED)
+
+
+def _title(issues: "Issues", rows: "list[Read]", language: str | None, settings: "Settings") -> None:
+    """Has the endpoint of the settings write titles; what it does wrong is a remark."""
+    from nlp.artifact import read_rules
+    from nlp.text import normalise
+    from serving.titles.clusters import give_titles
+
+    def redact(text: str) -> str:
+        return redactor.redact(normalise(text)).text
+
+    redactor = read_rules(settings.data_dir).redactor
+    themes = {tag.id: tag.label for row in rows for tag in row.said.themes}
+    given = give_titles(issues.clusters, themes, language, settings, redact, lambda told: typer.echo(told, err=True))
+    asyncio.run(given)
 
 
 def _check_out(out: Path | None, source: str) -> None:
@@ -129,7 +148,7 @@ def _show(issues: "Issues", matched: bool) -> None:
     for found in issues.clusters[:SHOWN]:
         mood = f"{found['sentiment']['share']:.0%} {found['sentiment']['label']}" if found["sentiment"] else ""
         words = " ".join(found["quotes"][0].split()) if found["quotes"] else ""
-        table.add_row(Text(found["label"]), str(found["size"]), mood, Text(words))
+        table.add_row(Text(found["title"] or found["label"]), str(found["size"]), mood, Text(words))
     console.print(table)
     count = len(issues.rows)
     console.print(f"{len(issues.clusters)} issues; {issues.leftovers} of {count} answers belong to none", markup=False)

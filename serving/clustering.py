@@ -262,6 +262,7 @@ def _cluster(identity: str, name: Name, quotes: Sequence[str], facts: Portrait, 
     mood = next(iter(facts.sentiment.items()), None)
     return {
         "id": identity,
+        "title": None,
         "label": name.label,
         "keywords": list(name.keywords),
         "size": facts.size,

@@ -1,10 +1,13 @@
 """What an installation may set: read once from the environment (`HOLOS_*`) into one frozen object."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nlp.errors import InputError
@@ -17,6 +20,22 @@ _DATA = Path(__file__).resolve().parent.parent / "data"
 SHIPPED = Path("models") / "default"
 
 Precision = Literal["auto", "fp32", "fast"]
+
+
+_PRINTABLE = re.compile(r"[!-~]+")
+"""What may stand in a header after `Bearer`."""
+
+
+def _is_base(url: str) -> bool:
+    """Whether paths can be put behind it: http or https, a host, and nothing that is no part of an address."""
+    if not _PRINTABLE.fullmatch(url):
+        return False
+    try:
+        found = urlsplit(url)
+        named = found.hostname and (found.port is None or found.port > 0)
+    except ValueError:
+        return False
+    return found.scheme in ("http", "https") and bool(named) and "@" not in found.netloc and not {*url} & {*"?#\\"}
 
 
 def _cache_home() -> Path:
@@ -73,6 +92,19 @@ class Settings(BaseSettings):
     webhook_private: bool = Field(
         default=False, description="whether webhooks may go to private addresses and plain http: for trials only"
     )
+    titles_url: str | None = Field(
+        default=None, description="base URL of an OpenAI-compatible endpoint that writes titles of issues; unset: none"
+    )
+    titles_model: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        validate_default=True,
+        description="the endpoint's name of the model to ask; needed with its URL",
+    )
+    titles_key: SecretStr | None = Field(
+        default=None, repr=False, description="key of the endpoint, sent as a Bearer token; unset: none is sent"
+    )
     cache_dir: Path = Field(default_factory=_cache_home, description="where filled encoders are kept between starts")
     datasets: Path | None = Field(default=None, description="folder of public data sets; training alone reads it")
     encoder: Path | None = Field(default=None, description="folder of an exported hub encoder; unset: the bundled one")
@@ -84,6 +116,33 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1, description="address that `holos serve` listens on")
     port: int = Field(default=3000, ge=0, le=65535, description="port that `holos serve` listens on; 0: any free one")
     workers: int = Field(default=1, ge=1, le=256, description="processes of `holos serve`")
+
+    @field_validator("titles_url")
+    @classmethod
+    def _base_url(cls, url: str | None) -> str | None:
+        if url is not None and not _is_base(url):
+            raise PydanticCustomError(
+                "base_url",
+                "give an address such as https://llm.example.com/v1, without user, password and what follows ? or #;"
+                " a key goes into HOLOS_TITLES_KEY",
+            )
+        return url
+
+    @field_validator("titles_model")
+    @classmethod
+    def _model_of_the_endpoint(cls, model: str | None, info: ValidationInfo) -> str | None:
+        if model is None and info.data.get("titles_url") is not None:
+            raise PydanticCustomError(
+                "model_missing", "name the model that the endpoint is to use, or unset HOLOS_TITLES_URL"
+            )
+        return model
+
+    @field_validator("titles_key")
+    @classmethod
+    def _fit_for_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not _PRINTABLE.fullmatch(key.get_secret_value()):
+            raise PydanticCustomError("key_unfit", "give one word of printable ASCII characters")
+        return key
 
     @property
     def follows_champion(self) -> bool:

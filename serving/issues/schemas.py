@@ -16,6 +16,7 @@ EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 """Days between which an improvement can work."""
 
 State = Literal["active", "dismissed", "merged", "ended"]
+TitleBy = Literal["person", "endpoint", "words"]
 Label = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LABEL, pattern=r"^[^\x00]+$")
 ]
@@ -106,7 +107,8 @@ class ClusterItem(BaseModel):
     parent: str | None = Field(description="the issue it is a part of")
     state: State
     merged_into: str | None
-    title: str = Field(description="the name people gave it, else the label")
+    title: str = Field(description="the name people gave it, else the line an endpoint wrote, else the label")
+    title_by: TitleBy = Field(description="who wrote the title; words: it is the label")
     label: str = Field(description="made of its words by the last run")
     name: str | None
     keywords: list[str]

@@ -13,7 +13,7 @@ from serving.issues import schemas as to
 from serving.issues.actions import find
 from serving.issues.effect import Rate, effect, rates
 
-_ITEM = tuple(name for name in to.ClusterItem.model_fields if name not in ("title", "facts"))
+_ITEM = tuple(name for name in to.ClusterItem.model_fields if name not in ("title", "title_by", "facts"))
 _ALARM = tuple(to.ClusterAlarm.model_fields)
 _DONE = ("id", "action", "owner", "on", "by", "made_at")
 
@@ -21,7 +21,9 @@ _DONE = ("id", "action", "owner", "on", "by", "made_at")
 def item(row: Mapping[str, Any]) -> to.ClusterItem:
     """An issue as lists show it."""
     values = {name: row[name] for name in _ITEM}
-    return to.ClusterItem(**values, title=row["name"] or row["label"], facts=to.ClusterFacts(**row["facts"]))
+    title = row["name"] or row["title"] or row["label"]
+    by: to.TitleBy = "person" if row["name"] else "endpoint" if row["title"] else "words"
+    return to.ClusterItem(**values, title=title, title_by=by, facts=to.ClusterFacts(**row["facts"]))
 
 
 def shown(connection: Connection, workspace: str, id: str, now: datetime, answer: Response | None) -> to.ClusterOut:

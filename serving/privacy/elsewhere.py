@@ -22,13 +22,13 @@ DOCUMENTS: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (case_events, ("detail",)),
     (attempts, ("notes",)),
     (corrections, ("note",)),
-    (clusters, ("name", "quotes")),
+    (clusters, ("name", "quotes", "title", "title_of")),
     (improvements, ("action",)),
     (alarms, ("sentence",)),
     (frames, ("examples",)),
 )
 """Columns that a person may be named or quoted in; the row stays."""
-TITLES = ("name", "action", "sentence")
+TITLES = ("name", "title", "action", "sentence")
 """Columns whose few words ("damaged parcel") may stand in anybody's verbatim: a whole one alone is a quote there."""
 PAGE = 1000
 _GONE = Problem(Code.GONE, "the answer of this request was erased with the person it was about")
@@ -81,7 +81,9 @@ def _cleaned(name: str, value: Any, traces: Traces, alias: str) -> Any:
         return value  # our own numbers, of rows that are gone
     if name in TITLES and value is not None:
         named = traces.names is not None and traces.names.search(value)
-        return ERASED if named or any(text in value for text in traces.texts) else value
+        if named or any(text in value for text in traces.texts):
+            return None if name == "title" else ERASED  # no person wrote it: another is asked for
+        return value
     return without(value, traces)
 
 

@@ -32,6 +32,10 @@ clusters = Table(
     Column("merged_into", String(ID)),
     Column("label", Text, nullable=False),  # made of its words
     Column("name", Text),  # given by people; stands before the label
+    Column("title", Text),  # written by an endpoint outside; stands before the label, behind the name
+    Column("title_of", Json),  # what that was made of: {language, quotes: [response]}
+    Column("title_due", Moment),  # not asked for before: somebody is at it, or it failed
+    Column("title_tries", Integer),  # that failed in a row
     Column("keywords", Json, nullable=False),
     Column("quotes", Json, nullable=False),  # [{response, text}], redacted
     Column("facts", Json, nullable=False),  # languages, sentiment, themes, touchpoints, units, mean_score, score_gap

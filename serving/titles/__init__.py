@@ -1,0 +1,1 @@
+"""Titles of issues that an OpenAI-compatible endpoint writes; off unless the installation names one."""
