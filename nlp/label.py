@@ -1,8 +1,10 @@
 """Names people can read: phrases that set a cluster apart from the others, and verbatims that stand for it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, combinations
+from itertools import count as counting
 
 import numpy as np
 
@@ -39,8 +41,11 @@ def name_clusters(
     language: str | None = None,
     count: int = 5,
     subjects: Sequence[Sequence[str]] = (),
+    reserved: Collection[str] = (),
 ) -> list[Name]:
     """Names of clusters 0..k-1 from redacted texts; labels int32 (n,), -1 for none; no phrase names two of them.
+
+    No label is given twice, nor one that is `reserved`, whatever its capitals.
 
     `language` is the one to name them in; None, or where too few verbatims in it share a phrase: the cluster's most
     frequent in which enough do. Where no phrase is shared, the first of the cluster's `subjects` that is free names it,
@@ -59,11 +64,13 @@ def name_clusters(
         [(solid, shown(phrase, forms[own][phrase])) for solid, phrase in each]
         for own, each in zip(spoken, kept, strict=True)
     ]
-    taken = {phrase.casefold() for each in shown_as for _, phrase in each}
+    phrased = {phrase.casefold() for each in shown_as for _, phrase in each}
+    taken = {label.casefold() for label in reserved}
     names: list[Name] = []
     for number, (group, own) in enumerate(zip(groups, spoken, strict=True)):
-        label = ", ".join([phrase for solid, phrase in shown_as[number] if solid][:IN_LABEL])
-        label = label or _otherwise(group, own, subjects[number] if subjects else (), hidden, taken)
+        shared, about = [phrase for solid, phrase in shown_as[number] if solid], subjects[number] if subjects else ()
+        label = _free(_joined(shared), taken) or _otherwise(group, own, about, hidden, phrased | taken)
+        label = label or _numbered([*_joined(shared), *about], taken)
         taken.add(label.casefold())
         names.append(Name(label[:1].upper() + label[1:], tuple(phrase for _, phrase in shown_as[number]), own))
     return names
@@ -128,11 +135,29 @@ def _spoken(group: _Group, found: dict[str, Counter[Lemmas]], wanted: str | None
     return order[0] if order else wanted or "und"
 
 
-def _otherwise(group: _Group, language: str, subjects: Sequence[str], hidden: frozenset[str], taken: set[str]) -> str:
-    """What names a cluster whose verbatims share no phrase."""
+def _joined(shared: Sequence[str]) -> Iterator[str]:
+    """Labels of the phrases that a cluster's verbatims share, the best first."""
+    return (", ".join(some) for size in (IN_LABEL, 1) for some in combinations(shared, size))
+
+
+def _otherwise(
+    group: _Group, language: str, subjects: Sequence[str], hidden: frozenset[str], taken: Container[str]
+) -> str | None:
+    """What names a cluster whose verbatims share no phrase that is free."""
     said = (_opening(text, language, hidden) for text in group.texts.get(language, ()))
-    offers = (offer for offer in (*subjects, *said) if offer and offer.casefold() not in taken)
-    return next(offers, _UNNAMED)
+    return _free(chain(subjects, said), taken)
+
+
+def _numbered(offers: Sequence[str], taken: Container[str]) -> str:
+    """The best that a cluster could be called, though others are, told from these by a number."""
+    best = offers[0] if offers else _UNNAMED
+    found = _free(chain((best,), (f"{best} ({number})" for number in counting(2))), taken)
+    assert found is not None
+    return found
+
+
+def _free(offers: Iterable[str], taken: Container[str]) -> str | None:
+    return next((offer for offer in offers if offer and offer.casefold() not in taken), None)
 
 
 def _opening(text: str, language: str, hidden: frozenset[str]) -> str:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from serving.cases.policy import Assignment
+from serving.frame.effective import Frame
 from serving.rules.decision import Decision
+from serving.rules.lineage import lineage_of
 
 Value = TypeVar("Value")
 PERSON = "person"
@@ -44,10 +46,12 @@ def choose(
     """Who gets the case; nobody where the policy has no default team and nothing else fits."""
     if decision.team or decision.assignee:
         return Chosen(decision.team, decision.assignee, because_of(decision))
-    kind = assignment.model if assignment.model != "mixed" else _longest(assignment.mixed, theme, assignment.otherwise)
+    kind, frame = assignment.model, assignment.frame
+    if kind == "mixed":
+        kind = _nearest(assignment.mixed, theme, frame, assignment.otherwise)
     if kind == "owner" and (employee or unit):
         return Chosen(unit, employee, f"model owner: {'employee' if employee else 'unit'} of the response")
-    team = _longest(assignment.teams, theme, None)
+    team = _nearest(assignment.teams, theme, frame, None)
     if team:
         return Chosen(team, None, f"model team: theme {theme}")
     return Chosen(assignment.default_team, None, "model team: default team")
@@ -58,8 +62,13 @@ def because_of(decision: Decision) -> str:
     return f"rule {', '.join(decision.matched)}" if decision.matched else PERSON
 
 
-def _longest(named: Mapping[str, Value], theme: str | None, otherwise: Value) -> Value:
-    """The entry of the theme or of the nearest name above it: `delivery` stands for `delivery.time`."""
-    parts = theme.split(".") if theme else []
-    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-    return next((named[name] for name in names if name in named), otherwise)
+def _nearest(named: Mapping[str, Value], theme: str | None, frame: Frame, otherwise: Value) -> Value:
+    """The entry of the theme or of the nearest above it: `delivery` stands for `delivery.time` while that is there.
+
+    What is said of a theme that was merged holds for what it became, unless that has an entry of its own.
+    """
+    if theme is None:
+        return otherwise
+    # of several that became one theme the first in the policy counts
+    entries = {**{frame.named(id): named[id] for id in reversed(list(named))}, **named}
+    return next((entries[id] for id in lineage_of(frame).levels(frame.named(theme)) if id in entries), otherwise)

@@ -11,6 +11,7 @@ from serving.cases import listing, rows
 from serving.cases.assignment import is_negative
 from serving.cases.briefs import Briefs, Sentences
 from serving.cases.state import NoContactError
+from serving.rules.lineage import Lineage
 from serving.store.loop_tables import case_responses, cases
 from serving.store.tables import respondents, responses, workspaces
 
@@ -86,8 +87,13 @@ class Brief(BaseModel):
     attempts: list[Tried]
 
 
-def compose(connection: Connection, workspace: str, id: str, briefs: Briefs, language: str | None) -> Brief:
-    """The brief of a case; NoContactError where the person must not be contacted."""
+def compose(
+    connection: Connection, workspace: str, id: str, briefs: Briefs, lineage: Lineage, language: str | None
+) -> Brief:
+    """The brief of a case; NoContactError where the person must not be contacted.
+
+    `lineage`: which themes are under which, in the workspace's code frame.
+    """
     row = rows.find_case(connection, workspace, id)
     if not row["contact"]:
         raise NoContactError("this person must not be contacted, so there is no brief; learn from the case instead")
@@ -108,7 +114,7 @@ def compose(connection: Connection, workspace: str, id: str, briefs: Briefs, lan
         say=_say(sentences, row, quotes),
         ask=list(sentences.questions),
         closing=sentences.single["closing"],
-        never=_never(sentences, signals, {quote.theme for quote in quotes}),
+        never=_never(sentences, signals, {name for quote in quotes for name in lineage.above(quote.theme)}),
         earlier_answers=_earlier_answers(connection, workspace, row),
         earlier_cases=[_earlier_case(case) for case in earlier],
         attempts=[_tried(each) for case in (*earlier, row) for each in _attempts(connection, workspace, case["id"])],
@@ -143,13 +149,9 @@ def _say(sentences: Sentences, row: RowMapping, quotes: Sequence[Quote]) -> list
 
 
 def _never(sentences: Sentences, signals: set[str], themes: set[str]) -> list[str]:
-    """What always holds, then what these signals and themes (or those above them) ask for."""
+    """What always holds, then what these signals and themes ask for; `themes`: those above them too."""
     by_signal = [text for signal, text in sentences.never_signals.items() if signal in signals]
-    by_theme = [
-        text
-        for name, text in sentences.never_themes.items()
-        if any(theme == name or theme.startswith(f"{name}.") for theme in themes)
-    ]
+    by_theme = [text for name, text in sentences.never_themes.items() if name in themes]
     return [*by_signal, *by_theme, *sentences.never]
 
 

@@ -1,7 +1,7 @@
 """How a workspace works its cases: the values of `data/policies/cases.yaml`, and how they are read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from nlp.policy import Contact, parse_policy
 from serving.cases.calendar import Calendar, add_working, next_working_day
 from serving.cases.calendar_policy import parse_calendar, parse_minutes
 from serving.cases.clock import COUNTS, Clock, Counts
+from serving.frame.effective import Frame
 
 RESULTS = ("reached", "callback_requested", "refused", "no_answer", "voicemail", "busy", "wrong_number")
 """Every result of an attempt."""
@@ -26,6 +27,8 @@ MAX_HOURS = 10_000
 MAX_DAYS = 3_650
 
 Model = Literal["team", "owner", "mixed"]
+DOTS = Frame("", ())
+"""No code frame: themes lie under others by the dots of their ids alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Assignment:
     teams: Mapping[str, str]
     mixed: Mapping[str, str]
     otherwise: str
+    frame: Frame = DOTS
+    """By which a theme is covered by the names of those above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,10 @@ class CasePolicy:
     close_after_days: Mapping[str, float]
     assignment: Assignment
     contact: Contact
+
+    def within(self, frame: Frame) -> "CasePolicy":
+        """The policy over a workspace's code frame: what it says of a theme holds where that theme is now."""
+        return replace(self, assignment=replace(self.assignment, frame=frame))
 
     def clock(self, workspace: str) -> Clock:
         """The clock of a workspace: its calendar, counted the policy's way."""

@@ -18,6 +18,7 @@ from serving.cases.book import open_or_join
 from serving.cases.briefs import load_briefs
 from serving.cases.showing import etag, item, shown, whole
 from serving.cases.work import Work
+from serving.frame.effective import Frame
 from serving.frame.store import frame_of
 from serving.idempotency import Answer, Key, answer, creating
 from serving.openapi_parts import problems
@@ -103,7 +104,8 @@ def _opened(parts: Parts, caller: Caller, body: to.OpenIn) -> Answer:
         if body.priority is None and response["priority"] is None:
             raise InputError("priority: the response has none of its own, so give one, 1 to 4")
         decision = Decision(priority=body.priority, team=body.team, assignee=body.assignee)
-        opened = open_or_join(work.connection, work.workspace, response, decision, work.policy, work.now, work.by)
+        policy = work.policy.within(_frame(parts, work))
+        opened = open_or_join(work.connection, work.workspace, response, decision, policy, work.now, work.by)
         assert opened is not None
         case = whole(work, rows.find_case(work.connection, work.workspace, opened.case))
     return answer(201 if opened.outcome == "opened" else 200, case)
@@ -141,7 +143,8 @@ def brief_case(
     with working(parts, caller) as work:
         # who learns how to reach a person is on record before they do
         work.audit(id, "brief", {})
-        return brief.compose(work.connection, work.workspace, id, load_briefs(parts.settings.data_dir), language)
+        briefs, lineage = load_briefs(parts.settings.data_dir), lineage_of(_frame(parts, work))
+        return brief.compose(work.connection, work.workspace, id, briefs, lineage, language)
 
 
 @router.post("/{id}/assign", operation_id="assign_case", summary="Give a case to a team or person", **_STEP)
@@ -190,6 +193,10 @@ def close_case(asked: Asked) -> to.CaseOut:
 @router.post("/{id}/reopen", operation_id="reopen_case", summary="Take a case up again", **_STEP)
 def reopen_case(asked: Asked, body: to.ReasonIn) -> to.CaseOut:
     return asked.take(actions.reopen, body.reason)
+
+
+def _frame(parts: Parts, work: Work) -> Frame:
+    return frame_of(work.connection, work.workspace, parts.taxonomy())
 
 
 def _response(work: Work, uid: str) -> RowMapping:

@@ -16,6 +16,11 @@ class Flight(Generic[T]):
         self._values: dict[Hashable, T] = {}
         self._making: dict[tuple[asyncio.AbstractEventLoop, Hashable], asyncio.Task[T]] = {}
 
+    def forget(self, key: Hashable, value: T) -> None:
+        """Has a value made anew; where that was done already, the new one stays."""
+        if self._values.get(key) is value:
+            del self._values[key]
+
     async def get(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The value, made by the first who asks; raises what `make` does, to all who wait for it."""
         if key in self._values:

@@ -1,8 +1,10 @@
 """New answers in the code frame of their workspace: its own themes found by similarity, what is retired left out."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from sqlalchemy import Connection
@@ -16,6 +18,7 @@ from nlp.types import MOODS, Classification, Response, Sentiment, Span, ThemeTag
 from nlp.zeroshot import THRESHOLD, VIEWS, Cohort, ZeroShot, unit, unrelated, views
 from serving.batcher import Overloaded
 from serving.frame.effective import Frame, given, mapped
+from serving.frame.failing import PROBE, Failing
 from serving.frame.flight import Flight
 from serving.frame.store import frame_of, hold
 from serving.parts import Parts
@@ -28,6 +31,8 @@ PORTION = 256
 """Texts of themes that wait for the model at a time: a fraction of its queue, which stays open to answers."""
 TRIES = 5
 """Times that a full queue is asked to take a portion."""
+
+T = TypeVar("T")
 
 
 async def analyse(parts: Parts, workspace: str, responses: Sequence[Response]) -> list[Analysis]:
@@ -99,56 +104,114 @@ def _tag(said: Classification, pieces: Pieces, theme: Theme, likely: np.ndarray)
     return ThemeTag(theme.id, theme.label, float(likely.max()), THRESHOLD, mood, clean, zero_shot=True)
 
 
-_readers: Flight[ZeroShot | None] = Flight(REMEMBERED)
-_cohorts: Flight[Cohort] = Flight(REMEMBERED)
+@dataclass(frozen=True, slots=True)
+class _Made(Generic[T]):
+    """What was made of texts; anew once one that failed is to be tried again."""
+
+    value: T
+    until: datetime | None
+
+
+_readers: Flight[_Made[ZeroShot | None]] = Flight(REMEMBERED)
+_cohorts: Flight[_Made[Cohort]] = Flight(REMEMBERED)
+_failing = Failing()
 
 
 class _Unread(Exception):  # noqa: N818 - the next who asks may have it read
-    """Texts of themes that could not be read this time: another model took over, or a text met a passing fault."""
+    """Texts of themes that could not be read this time: another model took over, or nothing is read for now."""
 
 
 async def _reader(parts: Parts, themes: tuple[Theme, ...], model: str, width: int) -> ZeroShot | None:
-    """Who finds these themes in what a model reads; None where they say nothing, or could not be read this time."""
+    """Who finds these themes in what a model reads; None where they say nothing, or could not be read this time.
+
+    A theme with a text that the model fails on is left out until that is tried again: the others are found meanwhile.
+    """
     base = parts.taxonomy()
     key = (parts.analyse, model, width, base)
 
-    async def make() -> ZeroShot | None:
-        cohort = await _cohorts.get(key, lambda: _cohort(parts, base, model, width))
+    async def make() -> _Made[ZeroShot | None]:
+        cohort = await _current(_cohorts, key, lambda: _cohort(parts, base, model, width), parts.clock())
         return await _made(parts, themes, cohort, model, width)
 
     try:
-        return await _readers.get((*key, themes), make)
+        return (await _current(_readers, (*key, themes), make, parts.clock())).value
     except _Unread:
         return None
 
 
-async def _made(parts: Parts, themes: tuple[Theme, ...], cohort: Cohort, model: str, width: int) -> ZeroShot | None:
+async def _current(
+    flight: Flight[_Made[T]], key: Hashable, make: Callable[[], Coroutine[Any, Any, _Made[T]]], now: datetime
+) -> _Made[T]:
+    found = await flight.get(key, make)
+    if found.until is None or found.until > now:
+        return found
+    flight.forget(key, found)
+    return await flight.get(key, make)
+
+
+async def _made(
+    parts: Parts, themes: tuple[Theme, ...], cohort: _Made[Cohort], model: str, width: int
+) -> _Made[ZeroShot | None]:
     """A reader of those themes that say something; None where none does."""
-    found = (await _points(parts, _views(themes), model, width)).reshape(len(themes), VIEWS, width)
+    texts = _views(themes)
+    found = (await _points(parts, texts, model, width)).reshape(len(themes), VIEWS, width)
     heard = np.isfinite(found).all(axis=(1, 2))  # a label of signs alone says nothing
     kept = [theme for theme, on in zip(themes, heard, strict=True) if on]
-    return ZeroShot(kept, found[heard], cohort) if kept else None
+    again = [each for each in (_failing.until(parts.analyse, model, texts), cohort.until) if each is not None]
+    return _Made(ZeroShot(kept, found[heard], cohort.value) if kept else None, min(again, default=None))
 
 
-async def _cohort(parts: Parts, base: Taxonomy, model: str, width: int) -> Cohort:
+async def _cohort(parts: Parts, base: Taxonomy, model: str, width: int) -> _Made[Cohort]:
     """What readings are held against, made once for a model."""
     sentences, others = unrelated(base)
-    points = await _points(parts, [*sentences, *_views(others)], model, width)
+    texts = [*sentences, *_views(others)]
+    points = await _points(parts, texts, model, width)
     themes = points[len(sentences) :].reshape(len(others), VIEWS, width)
-    return Cohort(_finite(points[: len(sentences)]), themes[np.isfinite(themes).all(axis=(1, 2))])
+    spoken = _finite(points[: len(sentences)])
+    if not len(spoken):
+        raise _Unread
+    return _Made(
+        Cohort(spoken, themes[np.isfinite(themes).all(axis=(1, 2))]), _failing.until(parts.analyse, model, texts)
+    )
 
 
 async def _points(parts: Parts, texts: Sequence[str], model: str, width: int) -> np.ndarray:
-    """Unit rows float32 (n, width), NaN for a text that says nothing; raises _Unread."""
-    rows: list[np.ndarray] = []
-    for start in range(0, len(texts), PORTION):
-        portion = [Response(str(number), text) for number, text in enumerate(texts[start : start + PORTION])]
-        found = await _patiently(parts, portion)
-        if any(each.classification.error or each.classification.versions.model != model for each in found):
+    """Unit rows float32 (n, width), NaN for a text that says nothing or that the model fails on; raises _Unread."""
+    held = _failing.held(parts.analyse, model, texts, parts.clock())
+    left = [place for place, text in enumerate(texts) if text not in held]
+    points = np.full((len(texts), width), np.nan, np.float32)
+    for start in range(0, len(left), PORTION):
+        places = left[start : start + PORTION]
+        found = await _read(parts, [texts[place] for place in places], model)
+        for place, each in zip(places, found, strict=True):
+            if each.vector is not None:
+                points[place] = unit(each.vector)
+    return points
+
+
+async def _read(parts: Parts, texts: Sequence[str], model: str) -> list[Analysis]:
+    """What the model finds; those it fails on, again and right beside a text that it reads, are held for a while.
+
+    Raises _Unread where another model has taken over, or this one reads nothing for now.
+    """
+    found = await _asked(parts, texts, model)
+    failed = [place for place, each in enumerate(found) if each.classification.error]
+    if failed:
+        *again, probe = await _asked(parts, [*(texts[place] for place in failed), PROBE], model)
+        if probe.classification.error:
             raise _Unread
-        nothing = np.full(width, np.nan, np.float32)
-        rows += [nothing if each.vector is None else unit(each.vector) for each in found]
-    return np.stack(rows)
+        for place, each in zip(failed, again, strict=True):
+            found[place] = each
+        bad = [texts[place] for place in failed if found[place].classification.error]
+        _failing.hold(parts.analyse, model, bad, parts.clock())
+    return found
+
+
+async def _asked(parts: Parts, texts: Sequence[str], model: str) -> list[Analysis]:
+    found = await _patiently(parts, [Response(str(number), text) for number, text in enumerate(texts)])
+    if any(each.classification.versions.model != model for each in found):
+        raise _Unread
+    return list(found)
 
 
 async def _patiently(parts: Parts, portion: Sequence[Response]) -> list[Analysis]:

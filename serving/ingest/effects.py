@@ -40,7 +40,7 @@ def apply_rules(
 ) -> None:
     """Decides on each response, opens, joins or moves its case, and writes the events; `new`: uids without a past."""
     rules, frame = current(connection, workspace), frame_of(connection, workspace, parts.taxonomy())
-    policy = load_case_policy(parts.settings.data_dir)
+    policy = load_case_policy(parts.settings.data_dir).within(frame)
     labelled: list[Values] = []
     for row in rows:
         decision = decide(rules, facts_of(connection, workspace, row, _themes(row), frame, now))

@@ -1,5 +1,6 @@
 """A file taken in by the process that was told to: with what is wrong said by row, and an event at the end."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from serving.files import read_rows
-from serving.ingest.imports import OUTCOMES, Chunk, Tally, import_rows, tell
+from serving.ingest.imports import OUTCOMES, Chunk, Tally, import_rows, refresh, tell
 from serving.mapping import ColumnMapping
 from serving.parts import Parts
 from serving.rows import ReadLog
@@ -47,4 +48,5 @@ async def import_file(
     with parts.database.write() as connection:
         what = {"done": rows, "total": rows, "result": dict(tally)}
         tell(connection, workspace, new_id(), path.name, "done", what, now)
+    await asyncio.to_thread(refresh, parts, rows)
     return tally

@@ -11,6 +11,7 @@ from serving.insights.frame import UNHAPPY
 from serving.issues.describe import Placed, described
 from serving.issues.identity import Line
 from serving.issues.known import ACTIVE, BIRTH, DISMISSED, ENDED, MERGED, Book, Issue
+from serving.issues.names import Naming
 from serving.issues.series import DAYS
 from serving.issues.spreads import Kept
 from serving.issues.window import Window
@@ -21,7 +22,7 @@ NEW = timedelta(days=7)
 """An issue younger than this came up lately: what belongs to it brings nothing else up."""
 
 
-def born(window: Window, book: Book, kept: Kept | None, language: str | None, now: datetime, smallest: int) -> Found:
+def born(window: Window, book: Book, kept: Kept | None, naming: Naming, now: datetime, smallest: int) -> Found:
     """Issues that come up, with at least `smallest` or FEWEST different answers of the last days.
 
     Their answers leave the issues they were in, unless people work on these: then they are in both.
@@ -37,7 +38,7 @@ def born(window: Window, book: Book, kept: Kept | None, language: str | None, no
     known = np.array([window.uids[row] in lately for row in rows], bool)
     found = births(points[rows], ages, known, fewest)
     groups = {new_id(): rows[each.members] for each in found if _different(window, rows, ages, each) >= fewest}
-    return _as_found(window, book, points, groups, language, now) if groups else nothing
+    return _as_found(window, book, points, groups, naming, now) if groups else nothing
 
 
 def complaining(window: Window, book: Book, now: datetime) -> np.ndarray:
@@ -71,10 +72,10 @@ def _different(window: Window, rows: np.ndarray, ages: np.ndarray, birth: Birth)
 
 
 def _as_found(
-    window: Window, book: Book, points: np.ndarray, groups: dict[str, np.ndarray], language: str | None, now: datetime
+    window: Window, book: Book, points: np.ndarray, groups: dict[str, np.ndarray], naming: Naming, now: datetime
 ) -> Found:
     strength = np.zeros(len(window.uids), np.float32)
-    columns = described(Placed(window, points, strength), groups, now, language)
+    columns = described(Placed(window, points, strength), [groups], now, naming)
     pairs: dict[tuple[str, str], float] = {}
     for id, own in groups.items():
         strength[own] = np.clip(points[own] @ np.frombuffer(columns[id]["centroid"], "<f4"), 0.01, 1.0)

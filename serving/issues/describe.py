@@ -1,5 +1,6 @@
 """What is told of an issue: its name, quotes and figures, as columns of its row."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,15 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from nlp.label import medoids, name_clusters, quote
+from nlp.label import Name, medoids, name_clusters, quote
 from nlp.portrait import Portrait, everyone, portrait
 from nlp.spread import unit
+from serving.issues.names import Naming
 from serving.issues.window import Window
 
 SHOWN = 20
 """Touchpoints and units named of an issue, the most frequent ones."""
 OF_TEN = 10.0
 """An issue's impact counts points as if every scale were ten long, so that issues compare."""
+SUBJECT = 0.2
+"""Share of an issue's answers that speak of a theme from which its name may be the theme's."""
+
+Groups = Mapping[str, np.ndarray]
+"""The rows of each issue, int64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,17 +35,22 @@ class Placed:
     strength: np.ndarray
 
 
-def described(
-    placed: Placed, groups: Mapping[str, np.ndarray], now: datetime, language: str | None
+def described(placed: Placed, levels: Sequence[Groups], now: datetime, naming: Naming) -> dict[str, dict[str, Any]]:
+    """The columns of each issue of these levels: issues, and the sub-issues within them; no two have one label."""
+    taken = naming.taken({id for groups in levels for id in groups})
+    out: dict[str, dict[str, Any]] = {}
+    for groups in levels:
+        out |= _described(placed, groups, now, naming, taken)
+        taken |= {out[id]["label"] for id in groups}
+    return out
+
+
+def _described(
+    placed: Placed, groups: Groups, now: datetime, naming: Naming, taken: set[str]
 ) -> dict[str, dict[str, Any]]:
-    """The columns of each issue; groups: its rows, int64."""
-    window = placed.window
-    labels = np.full(len(window.uids), -1, np.int32)
-    for number, rows in enumerate(groups.values()):
-        labels[rows] = number
-    names = name_clusters(window.texts, window.languages, labels, placed.strength, language)
-    out, all_ = {}, everyone(window.answers, now)
-    for (id, rows), name in zip(groups.items(), names, strict=True):
+    window, out = placed.window, {}
+    all_ = everyone(window.answers, now)
+    for (id, rows), name in zip(groups.items(), _names(placed, groups, naming, taken), strict=True):
         facts = portrait([window.answers[row] for row in rows], all_, now)
         centroid = unit(placed.points[rows].sum(axis=0, keepdims=True))[0]
         out[id] = {
@@ -57,6 +69,28 @@ def impact(size: int, gap: float | None, scale: tuple[float, float] | None) -> f
     if gap is None or scale is None or scale[1] <= scale[0]:
         return None
     return round(size * max(0.0, -gap) / (scale[1] - scale[0]) * OF_TEN, 4)
+
+
+def _names(placed: Placed, groups: Groups, naming: Naming, taken: set[str]) -> list[Name]:
+    window = placed.window
+    labels = np.full(len(window.uids), -1, np.int32)
+    for number, rows in enumerate(groups.values()):
+        labels[rows] = number
+    spoken = Counter(code for code, text in zip(window.languages, window.texts, strict=True) if text)
+    language = naming.language or min(spoken, key=lambda code: (-spoken[code], code), default=None)
+    subjects = [[naming.theme(id, language) for id in _subjects(window, rows, naming)] for rows in groups.values()]
+    return name_clusters(
+        window.texts, window.languages, labels, placed.strength, naming.language, subjects=subjects, reserved=taken
+    )
+
+
+def _subjects(window: Window, rows: np.ndarray, naming: Naming) -> list[str]:
+    """The themes that many of an issue's answers speak of, the most frequent first, by their ids of now."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts.update({naming.frame.named(id) for id in window.answers[row].themes})
+    often = (id for id, count in counts.items() if count >= SUBJECT * len(rows))
+    return sorted(often, key=lambda id: (-counts[id], id))
 
 
 def _figures(facts: Portrait, scale: tuple[float, float] | None) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Looks for issues: every night among all answers of the window, every hour where complaints come up."""
 
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -14,14 +13,15 @@ from nlp.spread import Spread, unit
 from serving.issues import spreads, turns, watch
 from serving.issues.births import born
 from serving.issues.describe import Placed, described, tightness
-from serving.issues.identity import Placement, identify
+from serving.issues.identity import Placement
 from serving.issues.known import MERGED, Book, edits, load_book, over
+from serving.issues.levels import identified, parents
+from serving.issues.names import Naming, naming_of
 from serving.issues.window import SMALLEST, STRONGEST, Window, count, count_unread, decoded, enough_read, load_window
 from serving.issues.writing import Found, write
 from serving.parts import Parts
 from serving.store.database import new_id
 from serving.store.issue_tables import cluster_members
-from serving.store.language import language_of
 from serving.store.tables import responses, vectors, workspaces
 
 FEWEST = 20
@@ -89,14 +89,14 @@ def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> Found |
     with parts.database.read() as connection:
         window = load_window(connection, workspace, parts.issue_vectors.version, now)
         book = load_book(connection, workspace, now)
-        language = language_of(connection, workspace)
+        naming = naming_of(connection, parts, workspace)
         lost = _lost_vectors(connection, workspace, window, book) if kind == "full" else {}
         kept = spreads.kept(connection, workspace, window.encoder)
     spread: spreads.Kept | None = None
     if kind == "births":
-        found = born(window, book, kept, language, now, SMALLEST)
+        found = born(window, book, kept, naming, now, SMALLEST)
     else:
-        found, spread = look(window, book, lost, language, now) if len(window.heard) >= FEWEST else (None, None)
+        found, spread = look(window, book, lost, naming, now) if len(window.heard) >= FEWEST else (None, None)
     if found is None:
         return None  # too little to look at; it stays due
     with parts.database.write() as connection:
@@ -112,7 +112,7 @@ def _run(parts: Parts, workspace: str, worker: str, kind: turns.Kind) -> Found |
 
 
 def look(
-    window: Window, book: Book, lost: Mapping[str, tuple[np.ndarray, list[str]]], language: str | None, now: datetime
+    window: Window, book: Book, lost: Mapping[str, tuple[np.ndarray, list[str]]], naming: Naming, now: datetime
 ) -> tuple[Found, spreads.Kept]:
     """A full run: groups, who they are, what is told of them. `lost`: vectors of issues without an answer in the window
     and the languages of these."""
@@ -120,51 +120,22 @@ def look(
     points = found.spread.apply(window.vectors, window.languages)
     centroids = {id: _centroid(found.spread, *each) for id, each in lost.items()}
     gone = frozenset(id for id, issue in book.issues.items() if over(issue, now))
-    issues = identify(book, False, window, found.labels, points, centroids, gone)
-    parts = identify(book, True, window, _within(found.parts, issues), points, centroids, gone)
+    issues, parts = identified(book, window, found, points, centroids, gone)
     placed = Placed(window, points, found.strength)
     groups, subgroups = issues.rows(), parts.rows()
-    columns = {**described(placed, groups, now, language), **described(placed, subgroups, now, language)}
+    columns = described(placed, [groups, subgroups], now, naming)
     columns |= _tracked(placed, book, issues)
     strengths = _strengths(issues, window, found.strength) | _strengths(parts, window, found.strength)
-    parents = {id: issues.shown[rows[0]] for id, rows in subgroups.items()}
     result = Found(
         window.read(window.heard),
         window.encoder,
         strengths,
         columns,
-        parents,
+        parents(issues, parts),
         {**issues.states, **parts.states},
         (*issues.lineage, *parts.lineage),
     )
     return result, spreads.Kept(found.spread, tightness(points, list(groups.values())))
-
-
-def _within(parts: np.ndarray, issues: Placement) -> np.ndarray:
-    """The labels of sub-issues without the rows that are in another issue than most of their sub-issue."""
-    parts = parts.copy()
-    for part in range(int(parts.max()) + 1 if len(parts) else 0):
-        rows = np.flatnonzero(parts == part)
-        shown = [issues.shown[row] for row in rows]
-        most = max(sorted({id for id in shown if id is not None}), key=shown.count, default=None)
-        parts[rows] = [part if id is not None and id == most else -1 for id in shown]
-    return _renumbered(_several(parts, issues))
-
-
-def _several(parts: np.ndarray, issues: Placement) -> np.ndarray:
-    """The labels without those of a part that is alone in its issue, for it was found in a group since divided."""
-    of = {part: issues.shown[row] for row, part in enumerate(parts.tolist()) if part >= 0}
-    parts_in = Counter(of.values())
-    return np.array([part if part >= 0 and parts_in[of[part]] > 1 else -1 for part in parts.tolist()], np.int64)
-
-
-def _renumbered(labels: np.ndarray) -> np.ndarray:
-    """Groups numbered without gaps; what has become too small for a group is in none."""
-    sizes = np.bincount(labels[labels >= 0], minlength=1)
-    kept = np.flatnonzero(sizes >= SMALLEST)
-    number = np.full(len(sizes) + 1, -1)
-    number[kept] = np.arange(len(kept))
-    return number[labels]
 
 
 def _strengths(placement: Placement, window: Window, strength: np.ndarray) -> dict[tuple[str, str], float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlp.match import PART, Known, Lineage, match
+from nlp.match import PART, Known, Lineage, by_members, match, same
 from nlp.spread import unit
 from serving.issues.fresh import crowded, gathered, undivided
 from serving.issues.known import ACTIVE, DISMISSED, ENDED, MERGED, PERSON, Book, Issue
@@ -33,7 +33,7 @@ class Placement:
 
     `own` is the issue that tracks an answer, None for none; `shown` is the one that people see it in: the same, or what
     that was merged into; `also`, by row, the fresh issues that it is in beside. `states` has every issue that is
-    new, or whose state changed.
+    new, or whose state changed; `moved`, those that were of the other level until now.
     """
 
     own: tuple[str | None, ...]
@@ -42,6 +42,7 @@ class Placement:
     born: frozenset[str]
     lineage: tuple[Line, ...]
     also: Mapping[int, tuple[str, ...]]
+    moved: frozenset[str]
 
     def rows(self) -> dict[str, np.ndarray]:
         """The rows that are shown in each issue, int64; issues in the order of their ids."""
@@ -54,34 +55,62 @@ class Placement:
 
 def identify(
     book: Book,
-    part: bool,
     window: Window,
     labels: np.ndarray,
     points: np.ndarray,
     lost: Mapping[str, np.ndarray],
     over: frozenset[str] = frozenset(),
+    above: Placement | None = None,
 ) -> Placement:
-    """Places answers found in groups `labels` int (n,) into issues, or with `part` into sub-issues.
+    """Places answers found in groups `labels` int (n,) into issues, or into sub-issues of the issues placed `above`.
 
     points float32 (n, m), unit rows; `lost`: centroids, as this run spreads vectors, of issues without an answer that
     was read; `over`: those of whom the last answer is older than the window.
     """
-    own = book.own()
-    known = {id: issue for id, issue in sorted(book.issues.items()) if (issue.parent is not None) == part}
-    uids, heard = window.uids, window.heard
+    part, own, uids, heard = above is not None, book.own(), window.uids, window.heard
+    gone = above.moved if above else frozenset()
+    level = (id for id, issue in sorted(book.issues.items()) if (issue.parent is not None) == part and id not in gone)
+    known = {id: book.issues[id] for id in level}
     members = {id: own[id] & heard for id in known}
     told = undivided(known, members)
     labels = gathered(known, told, uids, divided(book, told, uids, labels, points))
     before = [Known(id, told[id], None if members[id] else lost.get(id)) for id in known]
-    matching = match(before, _groups(uids, labels, points))
+    groups = _groups(uids, labels, points)
+    moved = _moved(book, own, heard, groups, above)
+    if above is None:  # an issue goes before a sub-issue
+        here = by_members(before, groups)
+        moved = {number: id for number, id in moved.items() if number not in here}
+    matching = match(before, groups, moved)
     placed = [matching.ids[label] if label >= 0 else None for label in labels]
     _restore(placed, known, members, set(matching.ids), uids)
     also = _also(known, members, uids, placed)
-    there = {id for id in placed if id is not None} | {id for ids in also.values() for id in ids}
+    there = {book.root(id) for id in placed if id is not None} | {id for ids in also.values() for id in ids}
     states, lineage = _became(book, known, members, matching.ids, matching.lineage, over, there)
-    born = frozenset(matching.ids) - set(known)
+    born = frozenset(matching.ids) - set(book.issues)
     shown = tuple(None if id is None else book.root(id) for id in placed)
-    return Placement(tuple(placed), shown, states, born, lineage, also)
+    return Placement(tuple(placed), shown, states, born, lineage, also, frozenset(moved.values()))
+
+
+def _moved(
+    book: Book,
+    own: Mapping[str, frozenset[str]],
+    heard: frozenset[str],
+    groups: Sequence[Known],
+    above: Placement | None,
+) -> dict[int, str]:
+    """The groups that are the same as an issue of the other level, with its id.
+
+    A sub-issue goes up with what people made of it; an issue that a larger one swallowed goes down, unless others were
+    merged into it: these are whole.
+    """
+    if above is None:
+        free = [id for id, issue in book.issues.items() if issue.parent is not None and issue.state != ENDED]
+    else:
+        into = {book.root(id) for id, issue in book.issues.items() if issue.state == MERGED}
+        free = [id for id, state in above.states.items() if state == ENDED and id not in into]
+    others = [Known(id, own[id] & heard) for id in sorted(free)]
+    found = same(others, groups, frozenset[str]().union(*own.values()))
+    return {new: others[old].id for new, old in found.items()}
 
 
 def divided(
@@ -170,7 +199,7 @@ def _became(
     there: Collection[str],
 ) -> tuple[dict[str, str], tuple[Line, ...]]:
     """States that change, and the lineage; nothing is told of what people made one issue."""
-    states = {id: ACTIVE for id in ids if id not in known}
+    states = {id: book.issues[id].state if id in book.issues else ACTIVE for id in ids if id not in known}
     lines = []
     for line in told:
         before = known.get(line.before) if line.before else None

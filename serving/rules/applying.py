@@ -73,6 +73,7 @@ def _chunk(
     now: datetime,
 ) -> Changes:
     rules, frame = current(connection, workspace), frame_of(connection, workspace, parts.taxonomy())
+    policy = policy.within(frame)
     tagged, before = _tags(connection, workspace, uids), _case_versions(connection, workspace, uids)
     labelled: list[dict[str, Any]] = []
     found: list[Opened | None] = []

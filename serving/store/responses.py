@@ -1,4 +1,4 @@
-"""Responses as they stand: finding one, correcting it, reading it anew; every reading and correction is kept."""
+"""Responses as they stand: finding one, correcting it; every reading and correction is kept."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,20 +9,12 @@ from sqlalchemy import Connection, insert, select
 
 from nlp.pipeline import Analysis
 from nlp.types import Respondent, Response, Scale
-from serving.frame.effective import given, mapped, mapped_fields
+from serving.frame.effective import mapped, mapped_fields
 from serving.frame.store import frame_of, hold
 from serving.parts import Parts
 from serving.store.effective import Fields, by_people, check_fields, columns, overlaid, ranked
 from serving.store.loop_tables import case_responses, cases
-from serving.store.saving import (
-    Values,
-    Vector,
-    forget_readings,
-    update_rows,
-    write_analyses,
-    write_reading,
-    write_vectors,
-)
+from serving.store.saving import Values, Vector, forget_readings, update_rows, write_reading
 from serving.store.tables import analyses, corrections, responses
 
 
@@ -59,8 +51,8 @@ def correct(
 ) -> Values | None:
     """The row after a person's correction, None where there is no such response.
 
-    Raises InputError that names an unknown theme, mood or signal. A person's word stands over every later reading of
-    the same text, and ends when the sender changes the text.
+    Raises InputError that names an unknown theme, mood or signal. A person's word stands over what was read in the
+    text, also where the code frame changes later, and ends when the sender changes the text.
     """
     hold(connection, workspace, change=False)
     row = find(connection, workspace, uid, lock=True)
@@ -73,24 +65,6 @@ def correct(
     note = parts.redact(note) if note else None
     connection.execute(insert(corrections).values(**correction, fields=_plain(said), note=note))
     return _renew(connection, parts, row)
-
-
-def reanalyse(
-    connection: Connection, parts: Parts, workspace: str, found: Mapping[str, Analysis], now: datetime
-) -> list[Values]:
-    """The rows after a new reading of their texts (by uid, of `response_of`); what failed or is gone is left out."""
-    renewed = []
-    for uid, analysis in sorted(found.items()):
-        row = find(connection, workspace, uid, lock=True)
-        if row is None or analysis.classification.error is not None:
-            continue
-        # the stored text is redacted: what was taken out of it was found the first time
-        result = {**analysis.classification.to_dict(), "redactions": row["effective"]["redactions"]}
-        result = given(result, frame_of(connection, workspace, parts.taxonomy()))
-        write_analyses(connection, [dict(row)], [result], now)
-        write_vectors(connection, workspace, {uid: vector_of(parts, analysis)})
-        renewed.append(_renew(connection, parts, row))
-    return renewed
 
 
 def response_of(row: Mapping[str, Any]) -> Response:

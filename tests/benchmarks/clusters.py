@@ -1,8 +1,10 @@
 """How well and how fast issues are found in sets whose groups are known, beside BERTopic where it is installed.
 
     HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set banking77 [--rows 3000] [--seed 0] [--bertopic]
-    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set reduction | parallel | refit
-    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set growth [--plot growth.svg]
+    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set reduction | parallel
+    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set refit [--draws 8]
+    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set growth [--sizes 50000 100000] [--plot growth.svg]
+    HOLOS_DATASETS=... python -m tests.benchmarks.clusters --set growth --sizes 50000 --bertopic
 
 `reduction` compares ways to cluster the same vectors; what is not installed is skipped and said.
 All sides read the same encoder; its time is left out. Every row counts: one in no cluster is a cluster of its own.
@@ -24,9 +26,9 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from nlp.cluster import Clustering, cluster
 from nlp.label import name_clusters
-from nlp.match import Known, match
 from serving.clustering import open_vectors
 from serving.settings import Settings, load_settings
+from tests.benchmarks.clusters_refit import ALL, Kept, refit
 
 FILES = {"banking77": "banking77_en", "clinc150": "clinc150_en", "airline": "us_airline_tweets_en"}
 PARALLEL = ("dimabsa_restaurant_uk", "dimabsa_restaurant_ru")
@@ -149,51 +151,53 @@ def parallel(settings: Settings, datasets: Path) -> None:
     print(f"parallel: {same} of {len(both)} pairs clustered ({len(pairs)} in all) share one of {len(found.centroids)}")
 
 
-def refit(settings: Settings, datasets: Path, name: str, seed: int) -> None:
-    """A run, then one with a tenth more answers: how many clusters keep their ids."""
-    texts, _ = grouped(datasets, name, 3_300, seed)
-    vectors = open_vectors(settings).vectors(texts)
-    first = np.sort(np.random.default_rng(seed).permutation(len(texts))[:3_000])
-    old = cluster(vectors[first], [texts[row] for row in first])
-    new = cluster(vectors, texts)
-    olds = [Known(f"o{n}", frozenset(first[old.labels == n].tolist())) for n in range(len(old.centroids))]
-    news = [Known(f"n{n}", frozenset(np.flatnonzero(new.labels == n).tolist())) for n in range(len(new.centroids))]
-    ids = set(match(olds, news).ids)
-    kept = sum(each.id in ids for each in olds)
-    stable = [each for each in olds if unchanged(each, news)]
-    held = sum(each.id in ids for each in stable)
-    print(f"refit {name}: {kept} of {len(olds)} ids kept; of {len(stable)} unchanged clusters {held}")
+def refits(settings: Settings, datasets: Path, name: str, seed: int, draws: int) -> None:
+    """Runs with a tenth more answers, over samples of one set: how many issues keep their ids."""
+    texts, _ = grouped(datasets, name, 0, 0)
+    vectors, total = open_vectors(settings).vectors(texts), Kept()
+    for draw in range(seed, seed + draws):
+        rows = np.sort(np.random.default_rng(draw).choice(len(texts), ALL, replace=False))
+        found = refit([texts[row] for row in rows], vectors[rows], draw)
+        total += found
+        print(f"refit {name}, draw {draw}: {found}", flush=True)
+    print(f"refit {name}, {draws} draws: {total}", flush=True)
 
 
-def unchanged(old: Known, news: Sequence[Known]) -> bool:
-    """Whether most rows of a cluster are still together and make up most of the old rows they are with."""
-    return max((len(old.members & new.members) for new in news), default=0) > len(old.members) / 2
-
-
-def growth(settings: Settings, datasets: Path, both: bool, out: Path | None) -> None:
+def growth(settings: Settings, datasets: Path, sizes: Sequence[int], both: bool, out: Path | None) -> None:
     """Seconds and memory at growing numbers of rows, copies told apart by a slight turn of their vectors.
 
-    Seconds are those of the processor, over all threads: what else the machine does changes them little.
+    The peak is the process's up to then, so BERTopic has its turns after all of ours.
     """
     texts = [text for name in FILES for text in grouped(datasets, name, 0, 0)[0]]
     vectors = open_vectors(settings).vectors(texts)
-    random = np.random.default_rng(0)
-    measured: list[tuple[int, float, float]] = []
-    for rows in GROWTH:
-        chosen = np.resize(random.permutation(len(texts)), rows)
-        turned = vectors[chosen] + random.normal(scale=0.005, size=(rows, vectors.shape[1])).astype(np.float32)
-        said = [f"{texts[row]} {letters(number)}" for number, row in enumerate(chosen)]
-        start = process_time()
-        _, wall = timed(lambda said=said, turned=turned: ours(said, turned, ["en"] * len(said)))
-        seconds = round(process_time() - start, 1)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
-        measured.append((rows, seconds, peak))
-        print(f"growth {rows} rows, ours: {seconds} s of one core ({wall} s), peak {peak:.0f} MiB", flush=True)
-        if both:
-            _, seconds = timed(lambda said=said, turned=turned: bertopic(said, turned))
-            print(f"growth {rows} rows, BERTopic: {seconds} s")
+    measured = [
+        measure("ours", ours, said, turned) for said, turned in (grown(texts, vectors, rows) for rows in sorted(sizes))
+    ]
+    if both:
+        for rows in sorted(sizes):
+            measure("BERTopic", lambda said, turned, _: bertopic(said, turned), *grown(texts, vectors, rows))
     if out is not None:
         plot(measured, out)
+
+
+def grown(texts: Sequence[str], vectors: np.ndarray, rows: int) -> tuple[list[str], np.ndarray]:
+    """So many rows, the same whenever asked for."""
+    random = np.random.default_rng(rows)
+    chosen = np.resize(random.permutation(len(texts)), rows)
+    turned = vectors[chosen] + random.normal(scale=0.005, size=(rows, vectors.shape[1])).astype(np.float32)
+    return [f"{texts[row]} {letters(number)}" for number, row in enumerate(chosen)], turned
+
+
+def measure(
+    who: str, work: Callable[[list[str], np.ndarray, list[str]], Any], texts: list[str], vectors: np.ndarray
+) -> tuple[int, float, float]:
+    """Rows, seconds of the processor over all threads (what else the machine does changes them little), peak MiB."""
+    start = process_time()
+    _, wall = timed(lambda: work(texts, vectors, ["en"] * len(texts)))
+    seconds = round(process_time() - start, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
+    print(f"growth {len(texts)} rows, {who}: {seconds} s of one core ({wall} s), peak {peak:.0f} MiB", flush=True)
+    return len(texts), seconds, peak
 
 
 def plot(measured: Sequence[tuple[int, float, float]], out: Path) -> None:
@@ -224,7 +228,9 @@ def main() -> None:
     parser.add_argument("--set", choices=[*FILES, "reduction", "parallel", "refit", "growth"], required=True)
     parser.add_argument("--rows", type=int, default=3_000, help="0: all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draws", type=int, default=5, help="with refit: how many samples of each set")
     parser.add_argument("--bertopic", action="store_true")
+    parser.add_argument("--sizes", type=int, nargs="+", default=GROWTH, help="with growth: numbers of rows")
     parser.add_argument("--plot", type=Path, help="with growth: an .svg or .png to draw it in")
     given = parser.parse_args()
     settings = load_settings()
@@ -238,9 +244,9 @@ def main() -> None:
         parallel(settings, settings.datasets)
     elif given.set == "refit":
         for name in FILES:
-            refit(settings, settings.datasets, name, given.seed)
+            refits(settings, settings.datasets, name, given.seed, given.draws)
     elif given.set == "growth":
-        growth(settings, settings.datasets, given.bertopic, given.plot)
+        growth(settings, settings.datasets, given.sizes, given.bertopic, given.plot)
     else:
         agreement(settings, settings.datasets, given.set, given.rows, given.seed, given.bertopic)
 

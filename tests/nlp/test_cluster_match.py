@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from test_cluster import issues
 
 from nlp.cluster import cluster
-from nlp.match import Known, Lineage, match
+from nlp.match import Known, Lineage, match, same
 
 
 def known(name, members, centroid=None):
@@ -34,9 +34,24 @@ A, B = known("a", range(0, 10)), known("b", range(10, 20))
             ("a", "y", "b"),
             [Lineage("split", "a", "y", 4)],
         ),
+        (
+            [known("x", [*range(0, 8), *range(30, 70)]), known("y", [8, 9, *range(10, 20)])],
+            ("a", "b"),
+            [],
+        ),
+        (
+            [known("x", range(0, 8)), known("y", range(10, 20)), known("z", [8, 9, 40])],
+            ("a", "b", "z"),
+            [Lineage("split", "a", "z", 2)],
+        ),
+        (
+            [known("x", range(0, 8)), known("y", range(10, 20)), known("z", [8, 9, *range(40, 60)])],
+            ("a", "b", "z"),
+            [Lineage("birth", None, "z")],
+        ),
         ([], (), [Lineage("death", "a", None), Lineage("death", "b", None)]),
     ],
-    ids=["grown", "renumbered", "born", "died", "merged", "split", "nothing"],
+    ids=["grown", "renumbered", "born", "died", "merged", "split", "little", "piece", "mostly-new", "nothing"],
 )
 def test_what_becomes_of_two_clusters(found, ids, lineage):
     matching = match([A, B], found)
@@ -66,14 +81,50 @@ def test_an_id_is_never_given_twice():
         match([A], [known("x", range(10)), known("a", range(50, 60))])
 
 
-@given(st.lists(st.integers(0, 5), max_size=40), st.lists(st.integers(0, 5), max_size=40))
-def test_matching_is_one_to_one_and_accounts_for_every_cluster(before, after):
-    def runs(labels, prefix):
-        return [
-            known(f"{prefix}{label}", [row for row, own in enumerate(labels) if own == label])
-            for label in sorted(set(labels))
-        ]
+def runs(labels, prefix):
+    """The clusters of a run; rows labelled 5 are in none."""
+    return [
+        known(f"{prefix}{label}", [row for row, own in enumerate(labels) if own == label])
+        for label in sorted(set(labels) - {5})
+    ]
 
+
+RUN = st.lists(st.integers(0, 5), max_size=40)
+
+
+@given(RUN, RUN)
+def test_a_cluster_that_holds_most_of_another_both_ways_is_that_one(before, after):
+    old, new = runs(before, "o"), runs(after, "n")
+    seen = frozenset().union(*(each.members for each in old))
+    ids = match(old, new).ids
+    for one in old:
+        for id, other in zip(ids, new, strict=True):
+            shared = len(one.members & other.members)
+            if 2 * shared > len(one.members) and 2 * shared > len(other.members & seen):
+                assert id == one.id
+
+
+def test_clusters_of_two_levels_are_the_same_where_each_holds_most_of_the_other():
+    whole, part, half = known("whole", range(20)), known("part", range(20, 30)), known("half", range(40, 50))
+    found = [
+        known("x", [*range(12), *range(60, 99)]),
+        known("y", [*range(20, 28), *range(30, 38)]),
+        known("z", range(40, 45)),
+    ]
+    # most of y was elsewhere before; z has half of what it is compared with, no more
+    assert same([whole, part, half], found, range(50)) == {0: 0}
+    assert same([whole, part, half], found, [*range(30), *range(40, 50)]) == {0: 0, 1: 1}
+
+
+def test_an_id_that_a_cluster_has_from_elsewhere_is_no_birth_and_takes_nobodys_place():
+    found = [known("x", range(0, 10)), known("y", range(10, 20)), known("z", range(50, 60))]
+    matching = match([A, B], found, {0: "up", 2: "down"})
+    assert matching.ids == ("up", "b", "down")
+    assert list(matching.lineage) == [Lineage("merge", "a", "up", 10)]
+
+
+@given(RUN, RUN)
+def test_matching_is_one_to_one_and_accounts_for_every_cluster(before, after):
     old, new = runs(before, "o"), runs(after, "n")
     matching = match(old, new)
     assert len(set(matching.ids)) == len(new)

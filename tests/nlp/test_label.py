@@ -91,6 +91,29 @@ def test_verbatims_that_share_no_phrase_are_named_by_their_theme_each_theme_once
     assert names[2].label == "Blinds torn"
 
 
+def test_no_name_is_given_that_is_reserved_or_given_already():
+    texts = ["late courier", "late courier again", "courier was late", "torn blinds", "leaky kettle"]
+    labels, strength = np.array([0, 0, 0, 1, 1]), np.ones(5, np.float32)
+
+    def labels_of(*reserved):
+        subjects = [["Delivery"], ["Quality"]]
+        found = name_clusters(texts, ["en"] * 5, labels, strength, subjects=subjects, reserved=reserved)
+        return [name.label for name in found]
+
+    first = labels_of()
+    assert first[1] == "Quality"
+    second = labels_of(first[0].upper(), "quality")
+    assert second == ["Delivery", "Leaky kettle"]
+    third = labels_of(first[0], "Delivery", "Quality", "leaky kettle", "torn blinds", *texts[:3])
+    assert third[1] == "Quality (2)" and third[0].casefold() not in {name.casefold() for name in (first[0], "Delivery")}
+    assert labels_of("quality", "quality (2)", "leaky kettle", "torn blinds")[1] == "Quality (3)"
+
+
+def test_what_has_nothing_to_say_has_a_name_of_its_own_too():
+    names = name_clusters(["123", "456"], ["en"] * 2, np.array([0, 1]), np.ones(2, np.float32))
+    assert [name.label for name in names] == ["…", "… (2)"]
+
+
 def test_without_a_theme_the_most_central_verbatim_names_them_without_its_names():
     strength = np.array([0.3, 0.2, 0.2, 0.9, 0.1], np.float32)
     texts = [*APART[:3], "It was Kowalski, whose crooked lamp was never fixed by them", APART[4]]

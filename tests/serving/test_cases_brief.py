@@ -12,11 +12,16 @@ from loop import ROOT, START, Api
 from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 
+from nlp.taxonomy import Theme
 from serving.cases import actions
 from serving.cases.book import open_or_join
 from serving.cases.briefs import load_briefs
 from serving.cases.routes import router
 from serving.cases.work import Work
+from serving.frame.changing import Work as Change
+from serving.frame.changing import put
+from serving.frame.own import Own
+from serving.parts import Parts
 from serving.rules.decision import Decision
 from serving.store.database import Database
 from serving.store.loop_tables import audit
@@ -106,6 +111,15 @@ def test_a_theme_that_a_person_added_is_shown_with_the_whole_comment(client: Tes
     brief = client.get(f"/v1/cases/{case}/brief").json()
     assert [(each["label"], each["text"]) for each in brief["quotes"]] == [("Own theme", TEXT)]
     assert (brief["person"], brief["earlier_answers"], brief["earlier_cases"]) == (None, [], [])
+
+
+def test_what_not_to_promise_goes_by_the_code_frame(client: TestClient, database: Database, parts: Parts):
+    case, words = opened(database, themes=(theme("delivery.time"), theme("rain"))), LANGUAGES["pl"]
+    own = Own((Theme("rain", "Rain", "", "digital.account"),), moves={"delivery.time": "price"})
+    with database.write() as connection:
+        put(Change(connection, parts, ACME, "ola", START), own, None)
+    brief = client.get(f"/v1/cases/{case}/brief").json()
+    assert brief["never"] == [words.never_themes["price"], words.never_themes["digital"], *words.never]
 
 
 def test_no_brief_cites_a_score(client: TestClient, database: Database):

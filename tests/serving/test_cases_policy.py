@@ -10,9 +10,12 @@ from case_rows import SOURCE, data_dir, policy_with, shipped, theme
 from loop import ROOT, START
 
 from nlp.errors import PolicyError
+from nlp.taxonomy import Group, Taxonomy, Theme
 from serving.cases.assignment import choose, main_theme
 from serving.cases.briefs import load_briefs, parse_briefs
 from serving.cases.policy import load_case_policy, parse_case_policy
+from serving.frame.effective import effective
+from serving.frame.own import Own
 from serving.rules.decision import Decision
 
 CASES = yaml.safe_load(SOURCE.read_text("utf-8"))
@@ -186,6 +189,51 @@ def test_who_gets_a_case(model, about, employee, unit, team, assignee):
     assert found.because.startswith("model ")
     rule = choose(assignment, Decision(assignee="boss", matched=("r1", "r2")), about, employee, unit)
     assert (rule.team, rule.assignee, rule.because) == (None, "boss", "rule r1, r2")
+
+
+BASE = Taxonomy(
+    "t",
+    tuple(Theme(id, id, "", id.partition(".")[0]) for id in ("delivery.time", "delivery.courier", "price.level")),
+    (Group("delivery", "Delivery"), Group("price", "Price")),
+)
+RAIN = Theme("rain", "Rain", "", "delivery.courier")
+
+
+@pytest.mark.parametrize(
+    ("own", "about", "team"),
+    [
+        (Own(), "delivery.time", "logistics"),
+        (Own((RAIN,)), "rain", "couriers"),
+        (Own((RAIN,), retired=("delivery.courier", "rain")), "rain", "couriers"),
+        (Own(moves={"delivery.time": "price"}), "delivery.time", "marketing"),
+        (Own(moves={"delivery.time": None}), "delivery.time", "care"),
+        (Own(moves={"price.level": "delivery.courier"}), "price.level", "couriers"),
+        (Own(merges={"delivery.courier": "price.level"}), "price.level", "couriers"),
+        (Own(merges={"delivery.courier": "price.level"}), "delivery.courier", "couriers"),
+        (Own(merges={"delivery.time": "delivery.courier"}), "delivery.time", "couriers"),
+        (Own((RAIN,), merges={"delivery.courier": "price.level"}), "rain", "couriers"),
+    ],
+)
+def test_who_gets_a_case_goes_by_the_code_frame(own: Own, about: str, team: str):
+    teams = {"delivery": "logistics", "delivery.courier": "couriers", "price": "marketing"}
+    policy = policy_with(assignment={"model": "team", "default_team": "care", "teams": teams})
+    within = policy.within(effective(BASE, own, 1))
+    assert choose(within.assignment, Decision(), about, None, None).team == team
+
+
+def test_an_entry_of_its_own_stands_over_that_of_what_became_a_part_of_it():
+    frame = effective(BASE, Own(merges={"delivery.courier": "delivery.time", "price.level": "delivery.time"}), 1)
+    teams = {"price.level": "prices", "delivery.courier": "couriers"}
+    for own, team in (({}, "prices"), ({"delivery.time": "clocks"}, "clocks")):
+        policy = policy_with(assignment={"model": "team", "teams": {**teams, **own}}).within(frame)
+        assert choose(policy.assignment, Decision(), "delivery.time", None, None).team == team
+
+
+def test_front_line_or_team_goes_by_the_code_frame_too():
+    policy = policy_with(assignment={**MIXED, "model": "mixed"})
+    moved = policy.within(effective(BASE, Own(moves={"price.level": "delivery"}), 1))
+    found = [choose(each.assignment, Decision(), "price.level", "e1", "u1") for each in (policy, moved)]
+    assert [(each.team, each.assignee) for each in found] == [("u1", "e1"), ("logistics", None)]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 from conftest import WordClassifier
-from loop import Api
+from loop import START, Api, Clock
 
 from nlp.errors import InputError
 from nlp.pipeline import Analysis, Pieces
@@ -19,12 +19,14 @@ from nlp.types import Classification, Failure, Response, Sentiment, Span, ThemeT
 from nlp.zeroshot import SENTENCES, THRESHOLD, VIEWS
 from serving.app import ROUTERS
 from serving.batcher import Batcher, Overloaded
-from serving.frame import reading
+from serving.frame import failing, reading
+from serving.frame.failing import AGAIN, Failing
 from serving.frame.flight import Flight
 from serving.parts import Parts
 
 WIDTH = 96
 RAIN = Theme("delivery.rain", "soaked parcel", "the parcel was soaked by rain", "delivery.time")
+SMALL = Taxonomy("small", ())
 
 
 def meaning(text: str) -> np.ndarray:
@@ -157,26 +159,82 @@ def test_a_full_queue_is_asked_again_for_the_portion_it_had_no_room_for(parts: P
     assert full.asked > 2 and max(full.batches) <= reading.PORTION
 
 
-@pytest.mark.parametrize("hit", [RAIN.label, SENTENCES[0]], ids=["theme", "cohort"])
-def test_a_passing_fault_of_the_model_is_forgotten(parts: Parts, monkeypatch: pytest.MonkeyPatch, hit: str) -> None:
-    class Faulty(Meaning):
-        well = False
+class Faulty(Meaning):
+    """Fails on some texts, and keeps what it was asked to read."""
 
-        async def analyse(self, responses: Sequence[Response]) -> list[Analysis]:
-            found = await super().analyse(responses)
-            return [self._failed(each) if each.classification.text == hit else each for each in found]
+    def __init__(self, fails: Callable[[str], bool]) -> None:
+        super().__init__()
+        self.fails, self.asked = fails, list[str]()
 
-        def _failed(self, found: Analysis) -> Analysis:
-            failure = Failure("internal_error", "out of memory")
-            said = Classification(found.classification.id, "error", self.versions, error=failure)
-            return found if self.well else Analysis(said)
+    async def analyse(self, responses: Sequence[Response]) -> list[Analysis]:
+        self.asked += [response.text for response in responses]
+        found = await super().analyse(responses)
+        return [self._failed(each) if self.fails(each.classification.text) else each for each in found]
 
-    faulty = Faulty()
-    pair = replace(parts, analyse=faulty.analyse)
-    monkeypatch.setattr(Parts, "taxonomy", lambda self: Taxonomy("small", ()))
-    assert asyncio.run(reading._reader(pair, (RAIN,), "fake-1", WIDTH)) is None
-    faulty.well = True
-    assert asyncio.run(reading._reader(pair, (RAIN,), "fake-1", WIDTH)).themes == (RAIN,)
+    def _failed(self, found: Analysis) -> Analysis:
+        failure = Failure("internal_error", "it cannot be read")
+        return Analysis(Classification(found.classification.id, "error", self.versions, error=failure))
+
+
+def found_by(faulty: Faulty, parts: Parts, *themes: Theme) -> tuple[Theme, ...] | None:
+    pair = replace(parts, analyse=faulty.analyse, taxonomy=lambda: SMALL)
+    found = asyncio.run(reading._reader(pair, themes, "fake-1", WIDTH))
+    return None if found is None else found.themes
+
+
+def test_a_passing_fault_of_the_model_is_forgotten(parts: Parts) -> None:
+    faulty = Faulty(lambda text: True)
+    assert found_by(faulty, parts, RAIN) is None
+    faulty.fails = lambda text: False
+    assert found_by(faulty, parts, RAIN) == (RAIN,)
+
+
+def test_a_text_that_the_model_read_the_second_time_is_not_held(parts: Parts) -> None:
+    faulty = Faulty(lambda text: faulty.asked.count(text) == 1 and text == RAIN.label)
+    assert found_by(faulty, parts, RAIN) == (RAIN,)
+    asked = len(faulty.asked)
+    assert found_by(faulty, parts, RAIN) == (RAIN,) and len(faulty.asked) == asked
+
+
+def test_a_text_that_fails_for_good_is_left_out_and_tried_again_after_a_while(parts: Parts, clock: Clock) -> None:
+    bad, fixed = Theme("own.bad", "broken label", ""), Theme("own.bad", "mended label", "")
+    faulty = Faulty(lambda text: "broken" in text)
+    assert found_by(faulty, parts, RAIN, bad) == (RAIN,)
+    faulty.asked.clear()
+    assert found_by(faulty, parts, RAIN, bad) == (RAIN,) and faulty.asked == []
+    assert found_by(faulty, parts, bad, RAIN) == (RAIN,), "the frame was changed elsewhere"
+    assert RAIN.label in faulty.asked and bad.label not in faulty.asked
+    assert found_by(faulty, parts, RAIN, fixed) == (RAIN, fixed)
+    clock.forward(seconds=AGAIN.total_seconds())
+    faulty.asked.clear()
+    assert found_by(faulty, parts, RAIN, bad) == (RAIN,) and bad.label in faulty.asked
+    faulty.asked.clear()
+    assert found_by(faulty, parts, RAIN, bad) == (RAIN,) and faulty.asked == []
+    clock.forward(seconds=AGAIN.total_seconds())
+    faulty.fails = lambda text: False
+    assert found_by(faulty, parts, RAIN, bad) == (RAIN, bad)
+    faulty.asked.clear()
+    clock.forward(seconds=2 * AGAIN.total_seconds())
+    assert found_by(faulty, parts, RAIN, bad) == (RAIN, bad) and faulty.asked == []
+
+
+def test_what_readings_are_held_against_is_made_anew_after_a_while_too(parts: Parts, clock: Clock) -> None:
+    faulty = Faulty(lambda text: text == SENTENCES[0])
+    assert found_by(faulty, parts, RAIN) == (RAIN,)
+    faulty.asked.clear()
+    assert found_by(faulty, parts, RAIN) == (RAIN,) and faulty.asked == []
+    clock.forward(seconds=AGAIN.total_seconds())
+    assert found_by(faulty, parts, RAIN) == (RAIN,) and SENTENCES[0] in faulty.asked
+
+
+def test_of_more_failures_than_are_held_the_first_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failing, "MOST", 2)
+    held = Failing()
+    for text in ("a", "b", "a", "c"):
+        held.hold("reader", "m", [text], START)
+    assert held.held("reader", "m", ["a", "b", "c"], START) == {"a", "c"}
+    assert held.held("reader", "another", ["a"], START) == held.held("other", "m", ["a"], START) == frozenset()
+    assert held.until("reader", "m", ["a", "b"]) == START + AGAIN and held.until("reader", "m", ["b"]) is None
 
 
 def test_of_more_than_are_remembered_the_oldest_goes() -> None:

@@ -5,12 +5,13 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from loop import Api, Clock
-from sqlalchemy import func, select
+from sqlalchemy import MetaData, Table, func, select
 from starlette.testclient import TestClient
 
 from nlp.pipeline import Analysis
@@ -19,8 +20,11 @@ from serving.batcher import Overloaded
 from serving.engine import NotReady
 from serving.ingest import imports, jobs
 from serving.ingest.routes import router
+from serving.ingest.whole_file import import_file
+from serving.mapping import ColumnMapping
 from serving.parts import Parts
-from serving.store import loop_tables, tables
+from serving.store import loop_tables, statistics, tables
+from serving.store.database import Database
 
 LATE = "The courier was two days late"
 
@@ -111,6 +115,82 @@ def test_every_kind_of_file_is_read(client: TestClient, parts: Parts) -> None:
         answer = upload(client, data, name, mapping=f"constants:\n  source: {name}\n")
         work(parts)
         assert job_of(client, answer)["result"]["created"] == 2, name
+
+
+@pytest.mark.parametrize(("rows", "seen"), [(25, True), (24, False)])
+def test_after_a_large_file_the_database_knows_its_tables(
+    client: TestClient, parts: Parts, monkeypatch: pytest.MonkeyPatch, rows: int, seen: bool
+) -> None:
+    monkeypatch.setattr(imports, "LARGE", 25)
+    answer = upload(client, csv_file(rows))
+    work(parts)
+    assert job_of(client, answer)["state"] == "done"
+    assert known_tables(parts) >= {"responses", "analyses", "tags"} if seen else known_tables(parts) == set()
+
+
+def test_and_on_the_way_once_it_has_some_rows(
+    client: TestClient, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "EARLY", (15,))
+    upload(client, csv_file(40))
+    seen: list[bool] = []
+
+    async def analyse(responses: Sequence[Response]) -> list[Analysis]:
+        seen.append("responses" in known_tables(parts))
+        return await parts.analyse(responses)
+
+    work(replace(parts, analyse=analyse))
+    assert seen == [False, False, True, True]
+
+
+def test_also_after_one_on_the_command_line(parts: Parts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(imports, "LARGE", 12)
+    for rows in (11, 12):
+        (file := tmp_path / f"{rows}.csv").write_bytes(csv_file(rows))
+        said: list[str] = []
+        asyncio.run(import_file(parts, file, ColumnMapping(), "acme", "me", said.append))
+        assert said == [] and ("responses" in known_tables(parts)) == (rows == 12)
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_also_after_one_that_ended_on_the_way(
+    client: TestClient, parts: Parts, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(imports, "LARGE", 20)
+    answer = upload(client, csv_file(40))
+
+    async def analyse(responses: Sequence[Response]) -> list[Analysis]:
+        if count(parts) == 20:
+            if state == "failed":
+                raise RuntimeError("broken")
+            with parts.database.write() as connection:
+                assert jobs.cancel(connection, "acme", answer.json()["id"], parts.clock())
+        return await parts.analyse(responses)
+
+    work(replace(parts, analyse=analyse))
+    assert job_of(client, answer)["state"] == state and count(parts) == 20
+    assert "responses" in known_tables(parts)
+
+
+def test_what_cannot_be_looked_at_is_left_and_the_rest_is_looked_at(client: TestClient, parts: Parts) -> None:
+    upload(client, csv_file(5))
+    work(parts)
+    statistics.refresh(parts.database, [Table("gone", MetaData()), tables.responses])
+    assert known_tables(parts) == {"responses"}
+    parts.database.close()
+    unreachable = Database("sqlite:////nowhere/holos.db")
+    statistics.refresh(unreachable)
+    unreachable.close()
+
+
+def known_tables(parts: Parts) -> set[str]:
+    """Tables of which the planner knows how many rows they have."""
+    with parts.database.read() as connection:
+        if not parts.database.is_sqlite:
+            asked = "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples > 0"
+            return set(connection.exec_driver_sql(asked).scalars()) & set(tables.metadata.tables)
+        there = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'").first()
+        return set(connection.exec_driver_sql("SELECT tbl FROM sqlite_stat1").scalars()) if there else set()
 
 
 def test_after_a_crash_the_work_goes_on_at_the_row_reached_and_nothing_is_twice(

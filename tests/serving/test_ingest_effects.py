@@ -10,13 +10,15 @@ from sqlalchemy import select
 from test_ingest_take import arrival, outcomes, rows, taking
 
 from nlp.pipeline import Analysis
+from serving.frame.changing import Work, merge, put
+from serving.frame.own import Own
 from serving.ingest.effects import corrected
 from serving.ingest.take import take
 from serving.parts import Parts
 from serving.privacy.tombstones import bury, pseudonym
 from serving.rules.store import save
 from serving.store import loop_tables, tables
-from serving.store.responses import correct, find, reanalyse, response_of
+from serving.store.responses import correct
 from serving.store.search import Filters, search
 
 RULES = """
@@ -104,23 +106,18 @@ def test_a_correction_that_calls_for_a_case_opens_one(parts: Parts) -> None:
     assert case["priority"] == 1 and "harmed" in case["reason"]
 
 
-def test_a_person_is_right_also_after_another_model_read_the_text(parts: Parts) -> None:
+def test_a_person_is_right_also_after_the_code_frame_changed(parts: Parts) -> None:
     (taken,) = taking(parts, arrival(id="r-1", text="late, call 601234567"))
-    correcting(parts, taken.uid, sentiment="mixed")
-    with parts.database.read() as connection:
-        row = find(connection, "acme", str(taken.uid))
-    assert row is not None
-    (analysis,) = asyncio.run(parts.analyse([response_of(row)]))
-    newer = replace(analysis.classification.versions, model="fake-2")
-    said = Analysis(replace(analysis.classification, versions=newer, themes=()), None, analysis.vector)
+    before = correcting(parts, taken.uid, sentiment="mixed")["effective"]
     with parts.database.write() as connection:
-        (renewed,) = reanalyse(connection, parts, "acme", {row["uid"]: said}, parts.clock())
-    assert renewed["effective"]["sentiment"]["label"] == "mixed" and renewed["effective"]["themes"] == []
-    assert renewed["effective"]["versions"]["model"] == "fake-2" and renewed["corrected"]
-    assert renewed["effective"]["redactions"] == row["effective"]["redactions"] != []
-    assert [each["model"] for each in rows(parts, tables.analyses, tables.analyses.c.id)] == ["fake-1", "fake-2"]
-    assert {each["encoder"] for each in rows(parts, tables.vectors)} == {"fake-1", "fake-2"}
-    assert rows(parts, tables.tags) == []
+        work = Work(connection, parts, "acme", "ola", parts.clock())
+        assert merge(work, "delivery.time", "delivery.courier").reach.answers == 1
+    (row,) = rows(parts, tables.responses)
+    assert row["sentiment"] == row["effective"]["sentiment"]["label"] == "mixed" and row["corrected"]
+    assert [tag["id"] for tag in row["effective"]["themes"]] == ["delivery.courier"]
+    assert row["effective"]["redactions"] == before["redactions"] != []
+    assert [tag["theme"] for tag in rows(parts, tables.tags)] == ["delivery.courier"]
+    assert [each["model"] for each in rows(parts, tables.analyses, tables.analyses.c.id)] == ["fake-1"]
 
 
 def test_a_correction_ends_where_the_sender_changes_the_text(parts: Parts) -> None:
@@ -186,3 +183,18 @@ def _as_promoters(parts: Parts) -> Any:
         return [Analysis(replace(each.classification, ranking=ranking), None, each.vector) for each in found]
 
     return analyse
+
+
+def test_a_case_goes_to_the_team_of_where_its_theme_is_now(parts: Parts) -> None:
+    """The shipped policy: `price.billing` is for billing, `price` for marketing, `delivery` for logistics."""
+    with parts.database.write() as connection:
+        work = Work(connection, parts, "acme", "ola", parts.clock())
+        put(work, Own(moves={"delivery.time": "price"}), None)
+    taking(parts, arrival(id="r-1", score=2, respondent={"id": "c-1"}))
+    with parts.database.write() as connection:
+        work = Work(connection, parts, "acme", "ola", parts.clock())
+        put(work, Own(merges={"price.billing": "delivery.time"}), None)
+    taking(parts, arrival(id="r-2", score=2, respondent={"id": "c-2"}))
+    taking(parts, arrival(id="r-3", score=2, respondent={"id": "c-3"}), workspace="other")
+    teams = {case["respondent"]: case["team"] for case in rows(parts, loop_tables.cases)}
+    assert teams == {"c-1": "marketing", "c-2": "billing", "c-3": "logistics"}

@@ -28,7 +28,7 @@ def issue(id: str, rows: range, state: str = "active", by: str = RUN, touched: b
 
 
 def placed(known: Mapping[str, Issue], labels: list[int], apart: tuple[Pair, ...] = ()) -> Placement:
-    return identify(Book(known, apart, 0), False, window(), np.array(labels), POINTS, {})
+    return identify(Book(known, apart, 0), window(), np.array(labels), POINTS, {})
 
 
 def book(*issues: Issue) -> dict[str, Issue]:
@@ -119,3 +119,17 @@ def test_answers_of_an_issue_that_people_work_on_stay_in_both(by: str) -> None:
     }
     found = placed(book(issue("mine", range(6), by=by, touched=True), issue("new", range(6), fresh=True)), [0] * 12)
     assert found.rows()["new"].tolist() == list(range(6)) and (found.states, found.lineage) == ({}, ())
+
+
+def test_what_people_merged_others_into_does_not_end_while_these_are_found() -> None:
+    known = book(issue("gone", range(6), "merged", into="main"), issue("main", range(6, 8)), issue("big", range(8, 12)))
+    found = placed(known, [0] * 6 + [1] * 6)
+    assert found.shown == ("main",) * 6 + ("big",) * 6 and "main" not in found.states
+
+
+def test_a_small_piece_of_what_was_dismissed_stays_away_and_one_that_is_mostly_new_does_not() -> None:
+    old = issue("old", range(12), "dismissed", touched=True)
+    found = placed(book(old), [0] * 9 + [1] * 3)
+    assert list(found.states.values()) == ["dismissed"]
+    found = placed(book(issue("old", range(8), "dismissed", touched=True)), [0] * 7 + [1] * 5)
+    assert list(found.states.values()) == ["active"] and [line.kind for line in found.lineage] == ["birth"]

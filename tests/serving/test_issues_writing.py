@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 
 from serving.issues.discovery import look, run_once
 from serving.issues.known import ONLINE, load_book
+from serving.issues.names import Naming
 from serving.issues.online import leave
 from serving.issues.window import load_window
 from serving.issues.writing import put, write
@@ -25,7 +26,7 @@ def test_an_answer_that_changed_during_a_run_is_not_put_back(parts: Parts, clock
     with parts.database.read() as connection:
         courier, queue = (issue_of(connection, groups[name]) for name in ("courier", "queue"))
         window, book = load_window(connection, "acme", ENCODER, now), load_book(connection, "acme", now)
-    found, _ = look(window, book, {}, None, now)
+    found, _ = look(window, book, {}, Naming(), now)
     placed = {"another text, placed again": queue, "another text in the same": courier}.get(became)
     with parts.database.write() as connection:
         mine = (vectors.c.workspace == "acme", vectors.c.response == uid)
