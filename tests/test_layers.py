@@ -119,7 +119,7 @@ def test_torch_and_its_friends_are_imported_in_training_only() -> None:
 
 
 def test_spacy_is_imported_lazily_only() -> None:
-    """It takes two seconds, and torch with it where that is installed."""
+    """It takes a second, and would take torch with it where that is installed."""
     found = [found for found in _imports(*_OURS) if found.package == "spacy"]
     assert {(each.file, each.lazy) for each in found} == {("nlp/sentencizers.py", True)}
 

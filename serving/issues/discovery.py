@@ -19,6 +19,7 @@ from serving.issues.levels import identified, parents
 from serving.issues.names import Naming, naming_of
 from serving.issues.window import SMALLEST, STRONGEST, Window, count, count_unread, decoded, enough_read, load_window
 from serving.issues.writing import Found, write
+from serving.memory import give_back
 from serving.parts import Parts
 from serving.store.database import new_id
 from serving.store.issue_tables import cluster_members
@@ -69,6 +70,7 @@ def _turn(parts: Parts, workspace: str) -> int:
     finally:
         with parts.database.write() as connection:
             turns.give_up(connection, workspace, worker)
+        give_back()  # a run holds every text and vector of the window, and is over for an hour at least
     if found is not None and kind == "births" and found.columns:
         watch.tell_now(parts, workspace)  # not up to an hour later, with the next round of alarms
     return int(found is not None)

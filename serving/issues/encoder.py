@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serving.memory import give_back
 from serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class BareEncoder:
             of.data_dir, of.cache_dir, precision=of.precision, threads=THREADS, encoder=of.encoder
         )
         _give_way(_threads() - before)
+        give_back()  # reading the weights takes twice what they take in the end
         return found
 
 
