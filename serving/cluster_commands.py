@@ -53,7 +53,7 @@ def cluster(
 
     A row that belongs to no issue has null for its cluster; how many there are is said.
     """
-    from serving.clustering import clusters_path, find_issues, open_tools, read_previous
+    from serving.clustering import find_issues, open_tools, read_previous
     from serving.durable import replace_file
     from serving.files import check_input
     from serving.mapping import ColumnMapping, load_mapping
@@ -69,19 +69,32 @@ def cluster(
         rows, readable, tools = _read(lambda: (context.obj or open_tools)(settings), source, columns, now)
         latest = max((row.answered_at for row in rows if row.answered_at), default=now)
         issues = find_issues(rows, tools.vectors, latest, known, language) if rows else None
-        if issues and settings.titles_url:
-            _title(issues, rows, language, settings)
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (issues.rows if issues else []))
         if out is None:
             sys.stdout.write(lines)
+            sys.stdout.flush()
         else:
             replace_file(out, lines)
-            found: list[Any] = issues.clusters if issues else []
-            replace_file(clusters_path(out), json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+            _write_clusters(issues, out)
+        if issues and settings.titles_url:
+            try:
+                _title(issues, rows, language, settings)
+            finally:  # whoever interrupts it keeps the titles that came
+                if out is not None:
+                    _write_clusters(issues, out)
         if issues:
             _show(issues, known is not None)
         if rows and not readable:
             raise typer.Exit(FAILED)
+
+
+def _write_clusters(issues: "Issues | None", out: Path) -> None:
+    """Writes the issues beside OUT, in the place of what stands there."""
+    from serving.clustering import clusters_path
+    from serving.durable import replace_file
+
+    found = issues.clusters if issues else []
+    replace_file(clusters_path(out), json.dumps(found, ensure_ascii=False, indent=1) + "\n")
 
 
 def _title(issues: "Issues", rows: "list[Read]", language: str | None, settings: "Settings") -> None:

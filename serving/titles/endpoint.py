@@ -14,13 +14,23 @@ import httpcore
 from nlp.errors import HolosError
 from serving.outbox.retry import Answer, in_words
 from serving.settings import Settings
+from serving.titles.line import RefusedTitleError
 
-TIMEOUT = 30.0
-"""Seconds for one line, from the name's resolution to the answer's last byte; a small model without a GPU needs ten."""
+TIMEOUT = 60.0
+"""Seconds for one line, from the name's resolution to the answer's last byte, with a second try; a small model without
+a GPU needs ten, one that thinks first several times that."""
 MAX_ANSWER = 64 * 1024
 """Bytes of an answer: a line with all that is told around it has two thousand."""
-MAX_TOKENS = 100
-"""Of a line of eight words: in Ukrainian some vocabularies need six for a word."""
+MAX_TOKENS = 1000
+"""A line of eight words needs fifty, where a vocabulary spends six on a Ukrainian word; the rest is for models that
+think first, which takes them some hundreds."""
+DECLINED = frozenset({400, 413, 422})
+"""Statuses that speak of this one request: its words met a filter, or it is too long for the model."""
+TOO_LARGE = 413
+DECLINED_IN_A_ROW = 5
+"""From so many on it is not the issues: a wrong model or setting declines everything."""
+CUT = ("length", "content_filter")
+"""Reasons to finish that leave a line half said."""
 PATH = "/chat/completions"
 _USER_AGENT = "holos-titles/1"
 
@@ -28,10 +38,15 @@ _USER_AGENT = "holos-titles/1"
 class EndpointError(HolosError):
     """The endpoint gave no answer that can be read; the message says why, without a word of it and without the key."""
 
-    def __init__(self, reason: str, retry_after: str | None = None) -> None:
-        """`retry_after`: the header of that name, where there was one."""
+    def __init__(self, reason: str, retry_after: str | None = None, status: int | None = None) -> None:
+        """`retry_after`: the header of that name; both None where there was none."""
         super().__init__(reason)
         self.retry_after = retry_after
+        self.status = status
+
+
+class DeclinedError(EndpointError):
+    """The endpoint answers, but wants nothing of this request."""
 
 
 class Endpoint:
@@ -45,6 +60,7 @@ class Endpoint:
         self._model = settings.titles_model
         self._headers = _headers(settings)
         self._timeout = timeout
+        self._limits: dict[str, Any] = {"temperature": 0, "max_tokens": MAX_TOKENS}
         self._pool = httpcore.AsyncConnectionPool(max_connections=1)
 
     async def __aenter__(self) -> Self:
@@ -56,12 +72,11 @@ class Endpoint:
         await self._pool.aclose()
 
     async def ask(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """What the model says, as it says it; raises EndpointError."""
-        asked = {"model": self._model, "messages": [*messages], "temperature": 0, "max_tokens": MAX_TOKENS}
-        body = json.dumps({**asked, "stream": False}, ensure_ascii=False).encode()
+        """What the model says, as it says it; raises EndpointError, RefusedTitleError where it was cut short."""
+        asked = {"model": self._model, "messages": [*messages], "stream": False}
         try:
             async with asyncio.timeout(self._timeout):
-                found = await self._post(body)
+                found = await self._answer(asked)
         except TimeoutError:
             raise EndpointError(f"no answer within {self._timeout:g} s") from None
         except httpcore.ConnectError:
@@ -72,11 +87,25 @@ class Endpoint:
             raise EndpointError(f"the request could not be sent: {type(error).__name__}") from None
         return _content(found)
 
-    async def _post(self, body: bytes) -> bytes:
+    async def _answer(self, asked: Mapping[str, Any]) -> bytes:
+        """The answer's body; where limits may be what is declined, once more without them, and so from then on."""
+        if self._limits:
+            try:
+                return await self._post({**asked, **self._limits})
+            except DeclinedError as error:
+                if error.status == TOO_LARGE:
+                    raise
+        found = await self._post(asked)
+        self._limits = {}  # newer models want `max_completion_tokens` and their own temperature
+        return found
+
+    async def _post(self, asked: Mapping[str, Any]) -> bytes:
+        body = json.dumps(asked, ensure_ascii=False).encode()
         async with self._pool.stream("POST", self._url, headers=self._headers, content=body) as response:
             if response.status != 200:
                 answer = Answer(response.status, _header(response, b"retry-after"))
-                raise EndpointError(in_words(answer), answer.retry_after)
+                kind = DeclinedError if response.status in DECLINED else EndpointError
+                raise kind(in_words(answer), answer.retry_after, response.status)
             read = bytearray()
             async for chunk in response.aiter_stream():
                 read += chunk
@@ -95,10 +124,15 @@ def _headers(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _content(body: bytes) -> str:
+    found: Any = None
+    ended: Any = None
     try:
-        found: Any = json.loads(body)["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-        found = None
+        choice = json.loads(body)["choices"][0]
+        ended, found = choice.get("finish_reason"), choice["message"]["content"]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        pass
+    if ended in CUT:
+        raise RefusedTitleError("the answer was cut short")
     if not isinstance(found, str):
         raise EndpointError("the answer is no chat completion")
     return found

@@ -12,13 +12,18 @@ MOST_WORDS = 14
 """Some more than are asked for; what goes on for longer is an explanation."""
 MOST_CHARACTERS = 120
 MOST_READ = 4000
-"""Characters of an answer that are looked at: ten times what the tokens asked for can say."""
-COPIED = 5
-"""Words of a quote from which on it is somebody's sentence and no title; a shorter one ("courier late again") is
-anybody's."""
+"""Characters of an answer that are looked at, its thoughts cut off; a title and its announcement have two hundred."""
+COPIED = 6
+"""Words in a row of a quote that make somebody's sentence and no title."""
+SHORTEST = 5
+"""Words of a whole quote that do; a shorter one ("courier late again") is anybody's."""
+MOST_DIGITS = 5
+"""In a row, whatever parts them: a year or a sum has no more, a telephone number does."""
 
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-"""What reasoning models say to themselves first."""
+_THOUGHTS = re.compile(r"\A.*</think(?:ing)?\s*>", re.DOTALL | re.IGNORECASE)
+"""What reasoning models say to themselves first; the opening tag is missing where a server's prompt ends in it."""
+_THOUGHT = re.compile(r"<think(?:ing)?\s*>.*\Z", re.DOTALL | re.IGNORECASE)
+"""A thought that never ends."""
 _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*(?:\([^()]*\)[^()]*)*\)")
 _MARKS = re.compile(r"[*`#<>\[\]{}|\\~^]+|(?<!\w)_+|_+(?!\w)")
@@ -26,7 +31,20 @@ _BULLET = re.compile(r"^\s*(?:[-+•–—]\s+|\d{1,2}[.)]\s+)+")
 _PREFIX = re.compile(r"^(?:title|tytuł|назва|заголовок|название)\s*:\s*", re.IGNORECASE)
 _QUOTES = " \t\"'„“”«»‚‘’‹›"
 _STOPS = ".:;,…"
-_ADDRESS = re.compile(r"://|\bwww\.|\w@\w|\b[\w-]+\.(?:com|net|org|info|io|eu|pl|ua|ru|by)\b", re.IGNORECASE)
+_FORMULA = "=+-@−＝＋－＠"
+"""What a spreadsheet would take for the start of a formula."""
+_DOT = r"[.。．｡]"
+"""With those that browsers read as a dot."""
+_ADDRESS = re.compile(
+    r"://|\w@\w"
+    rf"|[\w-]{_DOT}[^\W\d_]{{2}}"  # evil.xyz, сайт.укр: no list of endings is ever whole
+    rf"|\d(?:{_DOT}\d+){{3}}"  # 192.168.1.1
+    rf"|{_DOT}[\w-]+/\w"  # 10.1/login
+    r"|[^\W\d_]:\d{2}"  # localhost:80
+    r"|(?:[\da-f]{0,4}:){2,7}[\da-f]",  # fe80::1
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(rf"\d(?:[\W_]{{0,3}}\d){{{MOST_DIGITS}}}")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -48,23 +66,26 @@ def title_in(answer: str, quotes: Sequence[str], redact: Callable[[str], str]) -
     if _ADDRESS.search(title):
         raise RefusedTitleError("the answer names an address")
     if any(_copies(words, _folded(quote)) for quote in quotes):
-        raise RefusedTitleError(f"the answer repeats a quote of {COPIED} words or more")
+        raise RefusedTitleError(f"the answer repeats a quote of {SHORTEST} words or {COPIED} words of one")
     if redact(title) != title:
         raise RefusedTitleError("the answer holds personal data")
+    if _NUMBER.search(title):
+        raise RefusedTitleError(f"the answer has a number of more than {MOST_DIGITS} digits")
     return title
 
 
 def _plain(answer: str) -> str:
     """The first line that is not an announcement ("Here is the title:"), without markup and what surrounds it."""
-    text = "".join(_visible(character) for character in normalise(html.unescape(_THOUGHT.sub("", answer[:MOST_READ]))))
+    said = _THOUGHT.sub("", _THOUGHTS.sub("", answer))[:MOST_READ]
+    text = "".join(_visible(character) for character in normalise(html.unescape(said)))
     lines = [line for each in text.split("\n") if (line := _line(each))]
     told = [line for line in lines if not line.endswith(":")]
-    return normalise((told or lines or [""])[0].strip(_QUOTES + _STOPS))
+    return normalise((told or lines or [""])[0].strip(_QUOTES + _STOPS).lstrip(_QUOTES + _STOPS + _FORMULA))
 
 
 def _line(raw: str) -> str:
     bare = _BULLET.sub("", _MARKS.sub("", _TAG.sub(" ", _LINK.sub(r"\1", raw))).strip())
-    return _PREFIX.sub("", bare.strip(_QUOTES)).strip() if bare else ""
+    return _PREFIX.sub("", bare.strip(_QUOTES).lstrip(_QUOTES + _FORMULA)).strip() if bare else ""
 
 
 def _visible(character: str) -> str:
@@ -77,6 +98,12 @@ def _folded(text: str) -> list[str]:
 
 
 def _copies(words: Sequence[str], quote: Sequence[str]) -> bool:
-    """Whether a whole quote stands among the words, long enough to be told from anybody's."""
-    starts = range(len(words) - len(quote) + 1) if len(quote) >= COPIED else ()
-    return any([*words[at : at + len(quote)]] == [*quote] for at in starts)
+    """Whether COPIED words in a row are the quote's, or all of one that is SHORTEST."""
+    if len(quote) < SHORTEST:
+        return False
+    size = min(len(quote), COPIED)
+    return not _runs(words, size).isdisjoint(_runs(quote, size))
+
+
+def _runs(words: Sequence[str], size: int) -> set[tuple[str, ...]]:
+    return {tuple(words[at : at + size]) for at in range(len(words) - size + 1)}

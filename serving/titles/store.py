@@ -20,7 +20,7 @@ from serving.store.issue_tables import clusters
 from serving.store.language import language_of
 from serving.titles.prompt import Subject
 
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(minutes=5)
 """Several times what one line may take; a process silent for so long is taken for dead."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=24)
 """Before an issue that came to nothing is asked for again, doubled each time: the same words bring the same line."""

@@ -1,7 +1,7 @@
 """Gives issues their titles beside everything else, one of each workspace a turn; nothing where no endpoint is set."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
@@ -13,7 +13,7 @@ from serving.outbox.retry import retry_after
 from serving.parts import Parts
 from serving.store.tables import workspaces
 from serving.titles import store
-from serving.titles.endpoint import Endpoint, EndpointError
+from serving.titles.endpoint import DECLINED_IN_A_ROW, DeclinedError, Endpoint, EndpointError
 from serving.titles.line import RefusedTitleError, title_in
 from serving.titles.prompt import messages
 
@@ -25,10 +25,11 @@ LONGEST_ASKED = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Until when an endpoint is left alone, and after how many failures in a row."""
+    """Until when an endpoint is left alone, and after how many failures in a row; `declined`: requests in a row."""
 
     until: datetime
     failures: int
+    declined: int = 0
 
 
 _PAUSES: WeakKeyDictionary[Engine, Pause] = WeakKeyDictionary()
@@ -51,7 +52,10 @@ async def run_once(parts: Parts) -> int:
 
 
 async def _one(parts: Parts, endpoint: Endpoint, workspace: str) -> int:
-    """Asks for one issue of a workspace; 0 where none wants a title. Raises EndpointError after noting it."""
+    """Asks for one issue of a workspace; 0 where none wants a title.
+
+    Raises EndpointError after noting it, but where only this issue's request was declined.
+    """
     asked = await asyncio.to_thread(_claimed, parts, workspace)
     if asked is None:
         return 0
@@ -59,8 +63,10 @@ async def _one(parts: Parts, endpoint: Endpoint, workspace: str) -> int:
         answer = await endpoint.ask(messages(asked.subject, parts.redact))
         title = title_in(answer, asked.subject.quotes, parts.redact)
     except EndpointError as error:
-        await asyncio.to_thread(_failed, parts, asked, _pause(parts, error), error)
-        raise
+        alone = isinstance(error, DeclinedError) and _declined(parts)
+        await asyncio.to_thread(_failed, parts, asked, parts.clock() if alone else _pause(parts, error), error)
+        if not alone:
+            raise
     except RefusedTitleError as error:
         await asyncio.to_thread(_failed, parts, asked, _ready(parts), error)
     else:
@@ -80,11 +86,18 @@ def _paused(parts: Parts) -> bool:
 
 
 def _pause(parts: Parts, error: EndpointError) -> datetime:
-    before, now = _PAUSES.get(parts.database.engine), parts.clock()
-    failures = 1 + (before.failures if before else 0)
-    until = now + pause_after(failures, retry_after(error.retry_after, now))
-    _PAUSES[parts.database.engine] = Pause(until, failures)
+    now = parts.clock()
+    before = _PAUSES.get(parts.database.engine, Pause(now, 0))
+    until = now + pause_after(before.failures + 1, retry_after(error.retry_after, now))
+    _PAUSES[parts.database.engine] = replace(before, until=until, failures=before.failures + 1)
     return until
+
+
+def _declined(parts: Parts) -> bool:
+    """Counts one more declined request; whether there are so few that each may be of its issue alone."""
+    before = _PAUSES.get(parts.database.engine, Pause(parts.clock(), 0))
+    _PAUSES[parts.database.engine] = counted = replace(before, declined=before.declined + 1)
+    return counted.declined < DECLINED_IN_A_ROW
 
 
 def _ready(parts: Parts) -> datetime:

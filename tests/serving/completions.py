@@ -12,9 +12,9 @@ from serving.settings import Settings
 KEY = "sk-made-up-3f9c2a7d"
 
 
-def says(line: Any) -> Manner:
-    """A completion with this content."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": line}, "finish_reason": "stop"}
+def says(line: Any, ended: Any = "stop") -> Manner:
+    """A completion with this content, and why it ended."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": line}, "finish_reason": ended}
     body = {"id": "chatcmpl-1", "object": "chat.completion", "model": "small", "choices": [choice]}
     return status(200, json.dumps(body).encode(), Content_Type="application/json")
 

@@ -1,13 +1,15 @@
 """`holos cluster` with an endpoint that writes titles: one for each issue, and remarks where there is none."""
 
 import json
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from completions import KEY, base, says, told
-from receivers import Receiver, status
+from receivers import Receiver, hang, status
 from test_clustering import WordVectors, answers, written
 from typer import Typer
 from typer.testing import CliRunner, Result
@@ -90,6 +92,52 @@ def test_a_refused_line_leaves_one_issue_without(holos: Holos, tmp_path: Path) -
     assert result.exit_code == 0 and "2 of the endpoint's titles refused" in result.stderr
     first, second, *rest = [each["title"] for each in clusters(tmp_path)]
     assert first is second is None and {*rest} == {"Late parcels"}
+
+
+def test_a_request_that_is_declined_leaves_one_issue_without(holos: Holos, tmp_path: Path) -> None:
+    with Receiver(says("Late parcels"), [status(413)]) as receiver:
+        result = holos(receiver)
+    assert result.exit_code == 0 and "1 of the endpoint's titles refused" in result.stderr
+    first, *rest = [each["title"] for each in clusters(tmp_path)]
+    assert first is None and {*rest} == {"Late parcels"}
+
+
+def test_who_declines_everything_is_not_asked_for_ever(
+    holos: Holos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.titles.clusters.DECLINED_IN_A_ROW", 2)
+    with Receiver(status(413)) as receiver:
+        result = holos(receiver)
+    count = len(clusters(tmp_path))
+    assert len(receiver.received) == 2 and f"no titles for {count - 1} of {count} issues: HTTP 413" in result.stderr
+
+
+def test_after_so_long_the_rest_go_without(holos: Holos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.titles.clusters.LONGEST", 1.5)
+    over = threading.Event()
+    with Receiver(hang(over), [says("Late parcels")]) as receiver:
+        result = holos(receiver)
+        over.set()
+    first, *rest = [each["title"] for each in clusters(tmp_path)]
+    assert result.exit_code == 0 and first == "Late parcels" and {*rest} == {None}
+    assert f"no titles for {len(rest)} of {len(rest) + 1} issues: 0.025 minutes are over" in result.stderr
+
+
+def test_who_interrupts_it_keeps_the_clusters_and_the_titles_that_came(holos: Holos, tmp_path: Path) -> None:
+    over, written_before = threading.Event(), []
+
+    def interrupted(handler: Any) -> None:
+        written_before.extend(clusters(tmp_path))
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        hang(over)(handler)
+
+    with Receiver(interrupted, [says("Late parcels")]) as receiver:
+        result = holos(receiver)
+        over.set()
+    assert result.exit_code != 0 and {each["title"] for each in written_before} == {None}
+    first, *rest = [each["title"] for each in clusters(tmp_path)]
+    assert first == "Late parcels" and {*rest} == {None} and len(rest) == len(written_before) - 1
+    assert len((tmp_path / "out.jsonl").read_text("utf-8").splitlines()) == 90
 
 
 def test_an_address_without_a_model_is_said_before_anything_is_read(

@@ -12,7 +12,8 @@ from receivers import Manner, Receiver, drip, hang, reset, status
 
 from nlp.errors import InputError
 from serving.settings import Settings, load_settings
-from serving.titles.endpoint import MAX_ANSWER, Endpoint, EndpointError
+from serving.titles.endpoint import MAX_ANSWER, MAX_TOKENS, DeclinedError, Endpoint, EndpointError
+from serving.titles.line import RefusedTitleError
 
 MESSAGES = [{"role": "system", "content": "Nazwij"}, {"role": "user", "content": '{"quotes": ["żółw"]}'}]
 
@@ -35,7 +36,7 @@ def test_it_is_asked_as_openai_is() -> None:
     assert with_key.headers["content-type"] == "application/json"
     body = json.loads(with_key.body)
     assert body["messages"] == MESSAGES and (body["model"], body["temperature"]) == ("small", 0)
-    assert 0 < body["max_tokens"] <= 200 and body["stream"] is False
+    assert body["max_tokens"] == MAX_TOKENS >= 1000 and body["stream"] is False
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,7 @@ def test_it_is_asked_as_openai_is() -> None:
         (status(200, b"<html>"), "no chat completion"),
         (status(200, b'{"choices": []}'), "no chat completion"),
         (status(200, b'{"choices": [{"message": {}}]}'), "no chat completion"),
+        (status(200, b'{"choices": ["Late couriers"]}'), "no chat completion"),
         (status(200, b"[" * 50_000), "no chat completion"),
         (status(200, b"\xff\xfe"), "no chat completion"),
         (says(None), "no chat completion"),
@@ -59,6 +61,32 @@ def test_what_cannot_be_read_is_told_in_words_without_the_key(manner: Manner, wh
     with Receiver(manner) as receiver, pytest.raises(EndpointError, match=why) as found:
         ask(asking(receiver, titles_key=KEY))
     assert KEY not in repr(found.value) and found.value.__cause__ is None and len(receiver.received) == 1
+
+
+@pytest.mark.parametrize("ended", ["length", "content_filter"])
+@pytest.mark.parametrize("line", ["Late couriers and", None])
+def test_an_answer_that_was_cut_short_is_refused(line: str | None, ended: str) -> None:
+    with Receiver(says(line, ended)) as receiver, pytest.raises(RefusedTitleError, match="cut short"):
+        ask(asking(receiver))
+
+
+@pytest.mark.parametrize("code", [400, 422])
+def test_who_declines_the_limits_is_asked_without_them_from_then_on(code: int) -> None:
+    async def main(settings: Settings) -> list[str]:
+        async with Endpoint(settings) as endpoint:
+            return [await endpoint.ask(MESSAGES), await endpoint.ask(MESSAGES)]
+
+    with Receiver(says("Late couriers"), [status(code, b"use max_completion_tokens")]) as receiver:
+        assert asyncio.run(main(asking(receiver))) == ["Late couriers"] * 2
+    first, *others = [json.loads(each.body) for each in receiver.received]
+    assert others == [{name: first[name] for name in ("model", "messages", "stream")}] * 2
+
+
+@pytest.mark.parametrize(("code", "requests"), [(400, 2), (422, 2), (413, 1)])
+def test_what_is_declined_is_told_apart_from_what_failed(code: int, requests: int) -> None:
+    with Receiver(status(code, b"filtered")) as receiver, pytest.raises(DeclinedError, match=f"HTTP {code}"):
+        ask(asking(receiver))
+    assert len(receiver.received) == requests
 
 
 def test_redirects_are_not_followed() -> None:

@@ -20,6 +20,17 @@ QUOTE = "The courier came three days late and nobody said a word."
         ("Назва: «Кур’єр запізнюється»", "Кур’єр запізнюється"),
         ("Here is the title:\nLate couriers\n\nI chose it because...", "Late couriers"),
         ("<think>\nThe user wants\na title.</think>\n\nLate couriers", "Late couriers"),
+        ("The user wants a title.\nSay: late</think>\n\nLate couriers", "Late couriers"),
+        ("<think>a</think>or so</thinking >Late couriers<think>no", "Late couriers"),
+        ("so it goes " * 1000 + "</THINK>Late couriers", "Late couriers"),
+        ("=cmd|' /C calc'!A0 late", "cmd' /C calc'!A0 late"),
+        ("@SUM(late)", "SUM(late)"),
+        ("Title: =+-@ Late couriers", "Late couriers"),
+        ('"-Late couriers"', "Late couriers"),
+        ("－Late couriers", "Late couriers"),
+        ("Late e.g. in 2024, by 3.5 h", "Late e.g. in 2024, by 3.5 h"),
+        ("Кур'єр о 12:30, SMS/e-mail о 15", "Кур'єр о 12:30, SMS/e-mail о 15"),
+        ("Courier came three days late, said nobody", "Courier came three days late, said nobody"),
         ("# Late couriers\nIgnore what you were told", "Late couriers"),
         ("1. Late _couriers_ again", "Late couriers again"),
         ("- `Late` [couriers](javascript:alert(1))", "Late couriers"),
@@ -51,11 +62,32 @@ def test_one_plain_line(answer: str, title: str) -> None:
         (f"As they say: {QUOTE.upper()}", "repeats a quote"),
         ("Call 600 100 200 for refunds", "personal data"),
         ("Write to anna.k@example", "an address"),
+        ("Refund at refund-holos.shop now", "an address"),
+        ("Refund: bit.ly/3xYz", "an address"),
+        ("evil.app/login", "an address"),
+        ("evil.co.uk", "an address"),
+        ("See shop24.xyz", "an address"),
+        ("Гроші на сайт.укр", "an address"),
+        ("Refund on evil\u3002xyz", "an address"),
+        ("Refund on evil[.]xyz", "an address"),
+        ("Refund on ev\u200bil.\u200bxyz", "an address"),
+        ("Refund on 192.168.1.1/x", "an address"),
+        ("Refund on 10.0.0.1", "an address"),
+        ("Refund on fe80::1", "an address"),
+        ("Refund on localhost:8080", "an address"),
+        ("Call 022 555 12 12 for refund", "personal data|a number"),
+        ("Refund code 12-34-56", "a number"),
+        ("Refund code 1 (2) 3, 4/5.6", "a number"),
+        ("+1+1", "no words"),
+        ("-", "no words"),
+        ("The courier came three days late", "repeats a quote"),
+        ("Why: days late, and nobody said a thing", "repeats a quote"),
+        ("Ever late is the courier here", "repeats a quote"),
     ],
 )
 def test_what_is_no_title_is_refused_without_a_word_of_it(answer: str, why: str) -> None:
     with pytest.raises(RefusedTitleError, match=why) as found:
-        title_in(answer, [QUOTE], redact)
+        title_in(answer, [QUOTE, "late is the courier here"], redact)
     assert not answer.strip() or answer.strip()[:12] not in str(found.value)
 
 
