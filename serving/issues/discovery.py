@@ -19,6 +19,7 @@ from serving.issues.levels import identified, parents
 from serving.issues.names import Naming, naming_of
 from serving.issues.window import SMALLEST, STRONGEST, Window, count, count_unread, decoded, enough_read, load_window
 from serving.issues.writing import Found, write
+from serving.logs import get_logger, where
 from serving.memory import give_back
 from serving.parts import Parts
 from serving.store.database import new_id
@@ -42,14 +43,25 @@ class _Overtaken(Exception):  # noqa: N818 - it is a state, not a fault
 
 
 def run_once(parts: Parts) -> int:
-    """Does what is due in every workspace; answers in how many something was done."""
+    """Does what is due in every workspace; answers in how many something was done.
+
+    A run that fails holds up no other workspace; its own is looked at again when the lease of its turn is over.
+    """
     encoder = parts.issue_vectors.version
     with parts.database.read() as connection:
         now = parts.clock()
         names = connection.execute(select(workspaces.c.id).order_by(workspaces.c.id)).scalars().all()
         due = [name for name in names if turns.due(connection, name, encoder, now)]
         waiting = [name for name in due if _ready(connection, name, encoder, now)]
-    return sum(_turn(parts, workspace) for workspace in waiting)
+    return sum(_guarded(parts, workspace) for workspace in waiting)
+
+
+def _guarded(parts: Parts, workspace: str) -> int:
+    try:
+        return _turn(parts, workspace)
+    except Exception as error:
+        get_logger().error("discovery_failed", workspace=workspace, **where(error))
+        return 0
 
 
 def _ready(connection: Connection, workspace: str, encoder: str, now: datetime) -> bool:
@@ -67,9 +79,10 @@ def _turn(parts: Parts, workspace: str) -> int:
         return 0
     try:
         found = _tried(parts, workspace, worker, kind)
-    finally:
+        # what failed would fail at once again: its turn is not given up, so that nobody tries until the lease is over
         with parts.database.write() as connection:
             turns.give_up(connection, workspace, worker)
+    finally:
         give_back()  # a run holds every text and vector of the window, and is over for an hour at least
     if found is not None and kind == "births" and found.columns:
         watch.tell_now(parts, workspace)  # not up to an hour later, with the next round of alarms
@@ -133,7 +146,7 @@ def look(
         window.encoder,
         strengths,
         columns,
-        parents(issues, parts),
+        parents(book, issues, parts),
         {**issues.states, **parts.states},
         (*issues.lineage, *parts.lineage),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlp.match import PART, Known, Lineage, by_members, match, same
+from nlp.match import PART, Known, Lineage, Matching, by_members, match, same
 from nlp.spread import unit
 from serving.issues.fresh import crowded, gathered, undivided
 from serving.issues.known import ACTIVE, DISMISSED, ENDED, MERGED, PERSON, Book, Issue
@@ -33,7 +33,8 @@ class Placement:
 
     `own` is the issue that tracks an answer, None for none; `shown` is the one that people see it in: the same, or what
     that was merged into; `also`, by row, the fresh issues that it is in beside. `states` has every issue that is
-    new, or whose state changed; `moved`, those that were of the other level until now.
+    new, or whose state changed; `moved`, those that were of the other level until now. Whatever is new, moved or
+    there again has answers.
     """
 
     own: tuple[str | None, ...]
@@ -76,19 +77,21 @@ def identify(
     labels = gathered(known, told, uids, divided(book, told, uids, labels, points))
     before = [Known(id, told[id], None if members[id] else lost.get(id)) for id in known]
     groups = _groups(uids, labels, points)
-    moved = _moved(book, own, heard, groups, above)
-    if above is None:  # an issue goes before a sub-issue
-        here = by_members(before, groups)
-        moved = {number: id for number, id in moved.items() if number not in here}
+    moved = _free(_moved(book, own, heard, groups, above), known, before, groups, part)
     matching = match(before, groups, moved)
     placed = [matching.ids[label] if label >= 0 else None for label in labels]
     _restore(placed, known, members, set(matching.ids), uids)
+    _restore(placed, known, members, set(placed), uids)  # of what was found people may hold every answer elsewhere
     also = _also(known, members, uids, placed)
-    there = {book.root(id) for id in placed if id is not None} | {id for ids in also.values() for id in ids}
-    states, lineage = _became(book, known, members, matching.ids, matching.lineage, over, there)
-    born = frozenset(matching.ids) - set(book.issues)
+    beside = {id for ids in also.values() for id in ids}
+    held = frozenset(id for id in {*placed, *beside} if id is not None)
+    ids = [id for id in matching.ids if id in held]
+    told_now = _borne_out(matching, known, held)
+    there = {book.root(id) for id in placed if id is not None} | beside
+    states, lineage = _became(book, known, members, ids, told_now, over, there)
     shown = tuple(None if id is None else book.root(id) for id in placed)
-    return Placement(tuple(placed), shown, states, born, lineage, also, frozenset(moved.values()))
+    born = frozenset(ids) - set(book.issues)
+    return Placement(tuple(placed), shown, states, born, lineage, also, frozenset(moved.values()) & held)
 
 
 def _moved(
@@ -111,6 +114,15 @@ def _moved(
     others = [Known(id, own[id] & heard) for id in sorted(free)]
     found = same(others, groups, frozenset[str]().union(*own.values()))
     return {new: others[old].id for new, old in found.items()}
+
+
+def _free(
+    moved: Mapping[int, str], known: Mapping[str, Issue], before: Sequence[Known], groups: Sequence[Known], part: bool
+) -> dict[int, str]:
+    """`moved` without the groups that issues of this level keep: an issue goes before a sub-issue, one that people work
+    on before all."""
+    here = {number: known[before[old].id] for number, old in by_members(before, groups).items()}
+    return {number: id for number, id in moved.items() if number not in here or (part and not here[number].touched)}
 
 
 def divided(
@@ -162,18 +174,29 @@ def _restore(
     placed: list[str | None],
     known: Mapping[str, Issue],
     members: Mapping[str, frozenset[str]],
-    found: set[str],
+    found: Collection[str | None],
     uids: Sequence[str],
 ) -> None:
-    """Puts back what people put into an issue, and all of an issue that people work on and the run did not find."""
+    """Puts back all of an issue that people work on and the run did not find, and what people put into an issue."""
     place = {uid: row for row, uid in enumerate(uids)}
-    for id, issue in known.items():
-        if issue.state == ENDED:
-            continue
-        kept = issue.touched and issue.state != MERGED and id not in found
-        for uid in members[id]:
-            if kept or issue.members[uid].by == PERSON:
+    there = {id: issue for id, issue in known.items() if issue.state != ENDED}
+    for id, issue in there.items():
+        if issue.touched and issue.state != MERGED and id not in found:
+            for uid in members[id]:
                 placed[place[uid]] = id
+    for id, issue in there.items():
+        for uid in members[id]:
+            if issue.members[uid].by == PERSON:
+                placed[place[uid]] = id
+
+
+def _borne_out(matching: Matching, known: Mapping[str, Issue], held: Collection[str]) -> list[Lineage]:
+    """What became of issues, where groups that people's decisions left without an answer were not found after all."""
+    hollow = set(matching.ids).difference(held)
+    told = [line for line in matching.lineage if line.after not in hollow]
+    into_none = {line.before for line in matching.lineage if line.kind == "merge" and line.after in hollow}
+    gone = (into_none | hollow & set(known)) - {line.before for line in told if line.kind == "merge"}
+    return told + [Lineage("death", id, None) for id in sorted(gone)]
 
 
 def _also(

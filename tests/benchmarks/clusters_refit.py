@@ -92,7 +92,7 @@ def _run(window: Window, found: Clustering, book: Book) -> Book:
     """The issues that a full run leaves where these were known."""
     points = found.spread.apply(window.vectors, window.languages)
     issues, parts = identified(book, window, found, points, {}, frozenset())
-    rows, above = {**issues.rows(), **parts.rows()}, parents(issues, parts)
+    rows, above = {**issues.rows(), **parts.rows()}, parents(book, issues, parts)
     states = {**issues.states, **parts.states}
     known = {}
     for id in sorted({*book.issues, *rows}):

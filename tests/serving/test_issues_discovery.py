@@ -9,6 +9,7 @@ from issue_points import ENCODER, WIDTH, ProblemVectors
 from issue_rows import Answers, issue_of, issues, members
 from loop import START, Clock
 from sqlalchemy import delete, insert, select, update
+from structlog.testing import capture_logs
 
 from serving.issues.discovery import run_once
 from serving.issues.turns import LEASE
@@ -197,6 +198,32 @@ def test_workspaces_are_apart(parts: Parts, answers: Answers) -> None:
         spaces = dict(connection.execute(select(clusters.c.id, clusters.c.workspace)).all())
     assert all(spaces[cluster] == workspace for workspace, cluster in rows)
     assert {spaces[id] for id in ids.values()} == {"acme"}
+
+
+def test_a_run_that_fails_holds_up_no_other_workspace(parts: Parts, answers: Answers, clock: Clock) -> None:
+    groups = fill(answers)
+    fill(Answers(parts.database, "other", made=10_000))
+    of = vectors.c
+    spoilt = (of.workspace == "acme", of.response == groups["queue"][0])
+    with parts.database.write() as connection:
+        whole = connection.execute(select(of.data).where(*spoilt)).scalar_one()
+        connection.execute(update(vectors).where(*spoilt).values(data=whole[:7]))
+    with capture_logs() as told:
+        assert [run_once(parts), run_once(parts)] == [1, 0]  # not tried again at once
+    (line,) = told
+    assert (line["event"], line["workspace"], line["error"]) == ("discovery_failed", "acme", "ValueError")
+    assert any("discovery.py" in place for place in line["at"]) and "queue" not in str(line)
+    with parts.database.write() as connection:
+        assert with_issues(connection) == {"other"}
+        connection.execute(update(vectors).where(*spoilt).values(data=whole))
+    clock.now += LEASE
+    assert run_once(parts) == 1
+    found(parts, groups)
+
+
+def with_issues(connection) -> set[str]:
+    """The workspaces that have issues."""
+    return set(connection.execute(select(clusters.c.workspace)).scalars())
 
 
 def test_a_new_model_disturbs_no_issue(parts: Parts, answers: Answers, clock: Clock) -> None:

@@ -133,3 +133,29 @@ def test_a_small_piece_of_what_was_dismissed_stays_away_and_one_that_is_mostly_n
     assert list(found.states.values()) == ["dismissed"]
     found = placed(book(issue("old", range(8), "dismissed", touched=True)), [0] * 7 + [1] * 5)
     assert list(found.states.values()) == ["active"] and [line.kind for line in found.lineage] == ["birth"]
+
+
+@pytest.mark.parametrize(
+    ("state", "became", "told"), [("ended", {}, []), ("active", {"old": "ended"}, [("death", "old", None)])]
+)
+def test_an_issue_does_not_return_by_answers_that_people_hold_in_another(state: str, became: dict, told: list) -> None:
+    known = book(issue("held", range(6), by=PERSON, touched=True), issue("old", range(0), state))
+    labels, lost = np.array([0] * 4 + [1] * 2 + [-1] * 6), {"old": EAST}
+    found = identify(Book(known, (), 0), window(), labels, POINTS, lost, frozenset({"old"}))
+    assert found.shown == ("held",) * 6 + (None,) * 6 and found.states == became
+    assert [(line.kind, line.before, line.after) for line in found.lineage] == told
+
+
+def test_what_went_into_a_group_of_answers_that_people_hold_in_another_is_over() -> None:
+    held = issue("held", range(8), by=PERSON, touched=True)
+    known = book(held, issue("one", range(3, 6)), issue("two", range(6, 8)))
+    found = placed(known, [0] * 3 + [1] * 5 + [-1] * 4)
+    assert found.shown == ("held",) * 8 + (None,) * 4 and found.states == {"one": "ended", "two": "ended"}
+    told = [(line.kind, line.before, line.after) for line in found.lineage]
+    assert told == [("death", "one", None), ("death", "two", None)]
+
+
+def test_a_named_issue_keeps_the_answers_that_people_hold_nowhere_else() -> None:
+    known = book(issue("held", range(6), by=PERSON, touched=True), issue("mine", range(4, 8), touched=True))
+    found = placed(known, [0] * 4 + [1] * 2 + [-1] * 6)
+    assert found.shown == ("held",) * 6 + ("mine",) * 2 + (None,) * 4 and found.states == {}
