@@ -50,6 +50,8 @@ TASKS: tuple[Task, ...] = (
     Task("imports", 1, "serving.ingest.imports:run_once"),
     Task("issue vectors", 5, "serving.issues.vectors:run_once"),
     Task("retention", 3600, "serving.privacy.retention:run_once"),
+    Task("theme rewriting", 2, "serving.frame.rewriting:run_once"),
+    Task("theme search", 5, "serving.frame.searching:run_once"),
     Task("titles", 60, "serving.titles.work:run_once"),
 )
 """Everything beside the outbox's own loop, which `run` adds."""

@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 from nlp.errors import InputError
 from nlp.taxonomy import Theme
 from serving.audit import record
+from serving.frame import rewriting, searching
 from serving.frame.effective import Frame, effective, every_theme
-from serving.frame.following import follow
+from serving.frame.following import follow, follows_answers
 from serving.frame.own import Own, check
 from serving.frame.reach import Reach, reach
-from serving.frame.renewing import concerned, renew
+from serving.frame.renewing import Concerned, concerned, count, renew, uids_of
 from serving.frame.store import hold, newest, save
 from serving.parts import Parts
 from serving.rules.lineage import descendants
@@ -50,6 +51,10 @@ class Change:
 
     frame: Frame
     reach: Reach
+    left: int = 0
+    """Answers that are left to the background, or would be."""
+    job: str | None = None
+    """Which rewrites them."""
 
 
 Make = Callable[[Own, Frame], Own]
@@ -144,15 +149,32 @@ def _change(
     check(new, base, own)
     after = effective(base, new, version + 1)
     found = reach(connection, workspace, _touched(before, after, subject if action in _OF_ONE else None))
-    uids = concerned(connection, workspace, before, after)
+    others = _others(connection, workspace, before, after)
+    uids = uids_of(connection, workspace, others, None, rewriting.MOST_AT_ONCE + 1)
+    left = count(connection, workspace, others) if len(uids) > rewriting.MOST_AT_ONCE else 0
     if work.dry:
-        return Change(after, found)
+        return Change(after, found, left)
     save(connection, workspace, version + 1, new, work.by, action, subject, work.now)
-    renew(connection, work.parts, workspace, uids, after)
-    follow(connection, workspace, before, after, work.now)
+    job = rewriting.ask(connection, workspace, version + 1, others, left, work.by, work.now) if left else None
+    if not left:
+        renew(connection, work.parts, workspace, uids, after)
+    if not left or not follows_answers(before, after):
+        follow(connection, workspace, before, after, work.now)
+    searching.ask(connection, workspace, before, after, work.by, work.now)
     said = {"version": version + 1, **(detail or {}), **asdict(found)}
     record(connection, workspace, work.by, f"taxonomy.{action}", _subject(subject), said, work.now)
-    return Change(after, found)
+    return Change(after, found, left, job)
+
+
+def _others(connection: Connection, workspace: str, before: Frame, after: Frame) -> Concerned:
+    """What the change makes others of; ThemeStateError while answers are still rewritten for an earlier one."""
+    found, left = concerned(before, after), rewriting.under_way(connection, workspace)
+    if found and left is not None:
+        raise ThemeStateError(
+            f"{left} answers are still rewritten after an earlier change; themes can be merged and parted again once "
+            "GET /v1/taxonomy says `rewriting: null`, all else can be changed now"
+        )
+    return found
 
 
 _OF_ONE = ("split",)

@@ -69,7 +69,7 @@ def given(result: Result, frame: Frame) -> Result:
     """
     retired = {theme.id for theme in frame.retired}
     gone = {tag["id"] for tag in result["themes"] if frame.named(tag["id"]) in retired}
-    gone |= _replaced([tag["id"] for tag in result["themes"] if tag.get("zero_shot")], frame)
+    gone |= replaced([tag["id"] for tag in result["themes"] if tag.get("zero_shot")], frame)
     themes = [tag for tag in result["themes"] if tag["id"] not in gone]
     return {**result, "themes": themes, "versions": {**result["versions"], "taxonomy": frame.version}}
 
@@ -118,7 +118,7 @@ def _placed(theme: Theme, tree: Mapping[str, str | None], headings: Iterable[str
     return Theme(theme.id, theme.label, theme.description, parent, theme.examples)
 
 
-def _replaced(narrow: Sequence[str], frame: Frame) -> set[str]:
+def replaced(narrow: Sequence[str], frame: Frame) -> set[str]:
     """Parents of the themes found by similarity: an answer is given the narrower of two, filters find it by both."""
     parents = {theme.id: theme.parent for theme in frame.by_similarity}
     return {parent for id in narrow if (parent := parents.get(id)) is not None}

@@ -49,6 +49,11 @@ def follow(connection: Connection, workspace: str, before: Frame, after: Frame, 
             _put(connection, table, (table.c.workspace == workspace, table.c.theme == was), *places[was], now)
 
 
+def follows_answers(before: Frame, after: Frame) -> bool:
+    """Whether `follow` goes by what stored answers say, and not by themes alone."""
+    return any(len(found) > 1 for found in _places(before, after).values())
+
+
 def _places(before: Frame, after: Frame) -> Places:
     found: dict[str, set[str]] = {}
     for id in {*before.merged, *after.merged}:

@@ -35,18 +35,22 @@ TRIES = 5
 T = TypeVar("T")
 
 
+class Unread(Exception):  # noqa: N818 - the next who asks may have it read
+    """Texts of themes that could not be read this time: another model took over, or nothing is read for now."""
+
+
 async def analyse(parts: Parts, workspace: str, responses: Sequence[Response]) -> list[Analysis]:
     """What the model finds, and the workspace's own themes that it does not know; raises what `parts.analyse` does."""
     found = await parts.analyse(responses)
-    frame = await asyncio.to_thread(_frame, parts, workspace)
-    sample = next((each.vector for each in found if each.vector is not None), None)
-    if not frame.by_similarity or sample is None:
+    try:
+        return await _with_own_themes(parts, workspace, found, responses)
+    except Unread:
         return found
-    reader = await _reader(parts, frame.by_similarity, found[0].classification.versions.model, len(sample))
-    if reader is None:
-        return found
-    pairs = zip(found, responses, strict=True)
-    return await asyncio.to_thread(lambda: [with_own(parts, reader, each, response) for each, response in pairs])
+
+
+async def search(parts: Parts, workspace: str, responses: Sequence[Response]) -> list[Analysis]:
+    """The same; raises Unread, too, where the workspace's own themes cannot be looked for this time."""
+    return await _with_own_themes(parts, workspace, await parts.analyse(responses), responses)
 
 
 def framed(
@@ -73,6 +77,20 @@ def with_own(parts: Parts, reader: ZeroShot, analysis: Analysis, response: Respo
     themes = tuple(sorted((*found, *new), key=lambda tag: (-tag.confidence, tag.id)))
     ranking = rank(parts.priority, response, said.sentiment, themes, said.justification, said.signals)
     return replace(analysis, classification=replace(said, themes=themes, ranking=ranking))
+
+
+async def _with_own_themes(
+    parts: Parts, workspace: str, found: list[Analysis], responses: Sequence[Response]
+) -> list[Analysis]:
+    frame = await asyncio.to_thread(_frame, parts, workspace)
+    sample = next((each.vector for each in found if each.vector is not None), None)
+    if not frame.by_similarity or sample is None:
+        return found
+    reader = await _reader(parts, frame.by_similarity, found[0].classification.versions.model, len(sample))
+    if reader is None:
+        return found
+    pairs = zip(found, responses, strict=True)
+    return await asyncio.to_thread(lambda: [with_own(parts, reader, each, response) for each, response in pairs])
 
 
 def _frame(parts: Parts, workspace: str) -> Frame:
@@ -117,12 +135,8 @@ _cohorts: Flight[_Made[Cohort]] = Flight(REMEMBERED)
 _failing = Failing()
 
 
-class _Unread(Exception):  # noqa: N818 - the next who asks may have it read
-    """Texts of themes that could not be read this time: another model took over, or nothing is read for now."""
-
-
 async def _reader(parts: Parts, themes: tuple[Theme, ...], model: str, width: int) -> ZeroShot | None:
-    """Who finds these themes in what a model reads; None where they say nothing, or could not be read this time.
+    """Who finds these themes in what a model reads; None where they say nothing. Raises Unread.
 
     A theme with a text that the model fails on is left out until that is tried again: the others are found meanwhile.
     """
@@ -133,10 +147,7 @@ async def _reader(parts: Parts, themes: tuple[Theme, ...], model: str, width: in
         cohort = await _current(_cohorts, key, lambda: _cohort(parts, base, model, width), parts.clock())
         return await _made(parts, themes, cohort, model, width)
 
-    try:
-        return (await _current(_readers, (*key, themes), make, parts.clock())).value
-    except _Unread:
-        return None
+    return (await _current(_readers, (*key, themes), make, parts.clock())).value
 
 
 async def _current(
@@ -169,14 +180,14 @@ async def _cohort(parts: Parts, base: Taxonomy, model: str, width: int) -> _Made
     themes = points[len(sentences) :].reshape(len(others), VIEWS, width)
     spoken = _finite(points[: len(sentences)])
     if not len(spoken):
-        raise _Unread
+        raise Unread
     return _Made(
         Cohort(spoken, themes[np.isfinite(themes).all(axis=(1, 2))]), _failing.until(parts.analyse, model, texts)
     )
 
 
 async def _points(parts: Parts, texts: Sequence[str], model: str, width: int) -> np.ndarray:
-    """Unit rows float32 (n, width), NaN for a text that says nothing or that the model fails on; raises _Unread."""
+    """Unit rows float32 (n, width), NaN for a text that says nothing or that the model fails on; raises Unread."""
     held = _failing.held(parts.analyse, model, texts, parts.clock())
     left = [place for place, text in enumerate(texts) if text not in held]
     points = np.full((len(texts), width), np.nan, np.float32)
@@ -192,14 +203,14 @@ async def _points(parts: Parts, texts: Sequence[str], model: str, width: int) ->
 async def _read(parts: Parts, texts: Sequence[str], model: str) -> list[Analysis]:
     """What the model finds; those it fails on, again and right beside a text that it reads, are held for a while.
 
-    Raises _Unread where another model has taken over, or this one reads nothing for now.
+    Raises Unread where another model has taken over, or this one reads nothing for now.
     """
     found = await _asked(parts, texts, model)
     failed = [place for place, each in enumerate(found) if each.classification.error]
     if failed:
         *again, probe = await _asked(parts, [*(texts[place] for place in failed), PROBE], model)
         if probe.classification.error:
-            raise _Unread
+            raise Unread
         for place, each in zip(failed, again, strict=True):
             found[place] = each
         bad = [texts[place] for place in failed if found[place].classification.error]
@@ -210,7 +221,7 @@ async def _read(parts: Parts, texts: Sequence[str], model: str) -> list[Analysis
 async def _asked(parts: Parts, texts: Sequence[str], model: str) -> list[Analysis]:
     found = await _patiently(parts, [Response(str(number), text) for number, text in enumerate(texts)])
     if any(each.classification.versions.model != model for each in found):
-        raise _Unread
+        raise Unread
     return list(found)
 
 

@@ -14,7 +14,6 @@ from serving.access import Caller, allowed
 from serving.frame import changing, store
 from serving.frame import schemas as to
 from serving.frame.changing import Change, FrameChangedError, ThemeStateError, UnknownThemeError, Work
-from serving.frame.renewing import TooManyAnswersError
 from serving.frame.showing import own_of, own_part, shown, theme_of
 from serving.idempotency import Answer, Key, answer, creating
 from serving.openapi_parts import problems
@@ -34,7 +33,6 @@ CODES: tuple[tuple[type[InputError], Code], ...] = (
     (UnknownThemeError, Code.NOT_FOUND),
     (FrameChangedError, Code.VERSION_CHANGED),
     (ThemeStateError, Code.WRONG_STATE),
-    (TooManyAnswersError, Code.TOO_MANY_ITEMS),
     (InputError, Code.VALIDATION_FAILED),
 )
 """The first that fits."""
@@ -46,7 +44,7 @@ _ETAG = {200: {"headers": etags.HEADERS}}
 @router.get("/taxonomy", operation_id="get_taxonomy", summary="The code frame in force", responses={**_ETAG, **_READ})
 def get_taxonomy(parts: Given, caller: Reader, answer: Response) -> to.TaxonomyOut:
     with parts.database.read() as connection:
-        found = shown(store.row_of(connection, caller.workspace), parts.taxonomy())
+        found = shown(connection, caller.workspace, parts.taxonomy())
     answer.headers["ETag"] = etags.etag(found.version)
     return found
 
@@ -56,13 +54,13 @@ def get_taxonomy(parts: Given, caller: Reader, answer: Response) -> to.TaxonomyO
     operation_id="put_taxonomy",
     summary="Replace the workspace's own part of the code frame",
     openapi_extra={"parameters": [etags.if_match("taxonomy")]},
-    responses={**_ETAG, **problems(400, 401, 403, 412, 422, 428, 429)},
+    responses={**_ETAG, **problems(400, 401, 403, 409, 412, 422, 428, 429)},
 )
 def put_taxonomy(parts: Given, caller: Admin, body: to.TaxonomyIn, answer: Response, seen: Seen) -> to.TaxonomyOut:
     """Answers that have a theme which is another one now are shown with that; history stays."""
     with working(parts, caller, dry=False) as work:
         changing.put(work, own_of(body), seen)
-        found = shown(store.row_of(work.connection, caller.workspace), parts.taxonomy())
+        found = shown(work.connection, caller.workspace, parts.taxonomy())
     answer.headers["ETag"] = etags.etag(found.version)
     return found
 
@@ -146,4 +144,5 @@ def _step(parts: Parts, caller: Caller, dry: bool, do: Callable[[Work], Change])
     with working(parts, caller, dry) as work:
         done = do(work)
     reach = to.ThemeReach(**asdict(done.reach))
-    return to.ThemeChanged(dry_run=dry, version=done.frame.own_version, reach=reach)
+    later = to.Rewriting(job=done.job, left=done.left) if done.left else None
+    return to.ThemeChanged(dry_run=dry, version=done.frame.own_version, reach=reach, rewriting=later)

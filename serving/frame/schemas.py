@@ -120,6 +120,21 @@ class OwnPart(BaseModel):
     retired: list[str]
 
 
+class Rewriting(BaseModel):
+    """Stored answers that still have the themes of before."""
+
+    job: str | None = Field(description="none yet with `dry_run`")
+    left: int
+
+
+class Searching(BaseModel):
+    """Stored answers that are still to be searched for themes."""
+
+    job: str
+    themes: list[str]
+    left: int | None = Field(description="null until they are counted")
+
+
 class TaxonomyOut(BaseModel):
     """The code frame in force."""
 
@@ -131,6 +146,8 @@ class TaxonomyOut(BaseModel):
     groups: list[TaxonomyGroup]
     themes: list[TaxonomyTheme]
     own: OwnPart
+    rewriting: Rewriting | None
+    searching: list[Searching]
 
 
 class TaxonomyVersion(BaseModel):
@@ -171,3 +188,4 @@ class ThemeChanged(BaseModel):
     dry_run: bool
     version: int = Field(description="of the frame after it")
     reach: ThemeReach
+    rewriting: Rewriting | None = Field(description="what is left to the background; null where it is done")

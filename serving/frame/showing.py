@@ -1,13 +1,13 @@
 """The code frame as answers show it."""
 
-from collections.abc import Mapping
-from typing import Any
+from sqlalchemy import Connection
 
 from nlp.taxonomy import Taxonomy, Theme
+from serving.frame import progress
 from serving.frame import schemas as to
 from serving.frame.effective import Frame, effective, every_theme
 from serving.frame.own import Own
-from serving.frame.store import NONE_SAVED, own_in
+from serving.frame.store import NONE_SAVED, own_in, row_of
 
 
 def own_of(body: to.TaxonomyIn) -> Own:
@@ -20,8 +20,9 @@ def theme_of(body: to.PartIn, parent: str | None = None) -> Theme:
     return Theme(body.id, body.label, body.description, parent, tuple(body.examples))
 
 
-def shown(row: Mapping[str, Any] | None, base: Taxonomy) -> to.TaxonomyOut:
-    """The frame that a row of `frames` makes of the model's; the model's own where there is no row."""
+def shown(connection: Connection, workspace: str, base: Taxonomy) -> to.TaxonomyOut:
+    """The frame in force over the model's, and what of its last changes is still to be done."""
+    row = row_of(connection, workspace)
     own, version = (Own(), NONE_SAVED) if row is None else (own_in(row), row["version"])
     frame = effective(base, own, version)
     entries = [_theme(theme, frame, base, own) for theme in (*every_theme(frame), *_merged(frame, base, own))]
@@ -34,6 +35,8 @@ def shown(row: Mapping[str, Any] | None, base: Taxonomy) -> to.TaxonomyOut:
         groups=[to.TaxonomyGroup(id=group.id, label=group.label) for group in frame.groups],
         themes=entries,
         own=own_part(own),
+        rewriting=progress.rewriting(connection, workspace),
+        searching=progress.searching(connection, workspace),
     )
 
 

@@ -96,6 +96,8 @@ def cancel_job(parts: Given, caller: Sender, id: JobId) -> dict[str, Any]:
     now = parts.clock()
     with parts.database.write() as connection:
         before = _found(jobs.find(connection, caller.workspace, id))
+        if before["kind"] in jobs.TO_THE_END and before["state"] in jobs.OPEN:
+            raise problem(Code.WRONG_STATE, f"a {before['kind']} cannot be stopped half way; it ends by itself")
         if not jobs.cancel(connection, caller.workspace, id, now):
             raise problem(Code.WRONG_STATE, f"the job is {before['state']}; only one that is not over can be stopped")
         record(connection, caller.workspace, caller.actor, "job.cancel", f"job:{id}", {"kind": before["kind"]}, now)

@@ -14,6 +14,8 @@ LEASE = timedelta(seconds=120)
 """A worker that did not commit for so long is taken for dead; a chunk is done in a small part of it."""
 INPUT = "input"
 OPEN = ("queued", "running")
+TO_THE_END = ("rewrite",)
+"""Kinds that cannot be stopped: what is half done would stay so."""
 
 
 class Lost(Exception):  # noqa: N818 - it is a state, not a fault
@@ -50,14 +52,16 @@ def create(
     kind: str,
     by: str,
     params: Mapping[str, Any],
-    data: bytes,
+    data: bytes | None,
     now: datetime,
+    total: int | None = None,
 ) -> Mapping[str, Any]:
-    """A new job with its input, as a row."""
+    """A new job with its input where it has one, as a row."""
     id = new_id()
     row = {"workspace": workspace, "id": id, "kind": kind, "state": "queued", "by": by, "params": dict(params)}
-    connection.execute(insert(jobs).values(**row, done=0, created_at=now, updated_at=now))
-    connection.execute(insert(job_files).values(workspace=workspace, job=id, name=INPUT, data=data))
+    connection.execute(insert(jobs).values(**row, done=0, total=total, created_at=now, updated_at=now))
+    if data is not None:
+        connection.execute(insert(job_files).values(workspace=workspace, job=id, name=INPUT, data=data))
     found = find(connection, workspace, id)
     assert found is not None
     return found

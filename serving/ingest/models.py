@@ -140,6 +140,8 @@ class CorrectionIn(BaseModel):
 class Counts(BaseModel):
     """What became of the rows of a file so far."""
 
+    model_config = ConfigDict(extra="forbid")
+
     created: int = 0
     updated: int = 0
     duplicate: int = 0
@@ -153,9 +155,9 @@ class JobOut(BaseModel):
     kind: str
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     by: str
-    done: int = Field(description="rows read so far")
-    total: int | None = Field(description="rows expected; null until known, and about right for some files")
-    result: Counts | None
+    done: int = Field(description="rows, or stored answers, read so far")
+    total: int | None = Field(description="those expected; null until known, and about right for some files")
+    result: Counts | dict[str, int] | None = Field(description="of a search the answers found, by theme")
     error: str | None
     created_at: datetime
     updated_at: datetime
@@ -190,7 +192,8 @@ def detail_out(row: Mapping[str, Any], history: Mapping[str, list[Mapping[str, A
 
 
 def job_out(row: Mapping[str, Any]) -> dict[str, Any]:
-    return _only(JobOut, row)
+    counts = {name: count for name, count in (row["result"] or {}).items() if isinstance(count, int)}
+    return {**_only(JobOut, row), "result": None if row["result"] is None else counts}
 
 
 def _only(model: type[BaseModel], row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`/v1/responses`: sending answers, reading them as they stand, correcting how they were read."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -9,6 +10,7 @@ from starlette.responses import JSONResponse
 from nlp.errors import InputError
 from serving.audit import Reading
 from serving.classify import Sent, read_request
+from serving.frame.effective import Frame, mapped
 from serving.frame.store import frame_of
 from serving.idempotency import Answer, Key, asked, once
 from serving.ingest import job_routes
@@ -99,7 +101,7 @@ def list_responses(
         found = search(connection, caller.workspace, filters, limit + 1, job_routes.after(cursor))
     kept = page(found, limit, lambda row: (row["answered_at"].isoformat(), row["uid"]))
     reads.note(caller, "response.list", responses=len(kept.items), **({"respondent": respondent} if respondent else {}))
-    return {"items": [to.response_out(row) for row in kept.items], "next": kept.next}
+    return {"items": [to.response_out(_now(row, frame)) for row in kept.items], "next": kept.next}
 
 
 @router.get(
@@ -116,7 +118,8 @@ def get_response(parts: Given, caller: Reader, reads: Reading, uid: Uid) -> dict
         if found is None:
             raise _unknown()
         reads.note(caller, "response.read", f"response:{uid}")
-        return to.detail_out(found, history(connection, caller.workspace, uid))
+        frame = frame_of(connection, caller.workspace, parts.taxonomy())
+        return to.detail_out(_now(found, frame), history(connection, caller.workspace, uid))
 
 
 @router.post(
@@ -151,6 +154,11 @@ def _correct(parts: Given, caller: Actor, uid: str, correction: to.CorrectionIn)
             raise _unknown()
         detail = to.detail_out(row, history(connection, workspace, uid))
     return Answer(200, to.ResponseDetail.model_validate(detail).model_dump(mode="json"))
+
+
+def _now(row: Mapping[str, Any], frame: Frame) -> Mapping[str, Any]:
+    """A row whose themes have the names of now, also while a merge is still to be written to it."""
+    return {**row, "effective": mapped(row["effective"], frame)}
 
 
 def _unknown() -> Exception:

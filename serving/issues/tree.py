@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from nlp.taxonomy import Taxonomy
 from serving.frame.own import Own, restored
+from serving.frame.progress import searched_since
 from serving.frame.store import frame_of
 from serving.rules.lineage import DOTS, Lineage, lineage_of
 from serving.store.frame_tables import frames
@@ -50,6 +51,9 @@ def tree_of(connection: Connection, workspace: str, base: Taxonomy, start: datet
     # what lies above lost its answers meanwhile, and has them again
     for id in back:
         since |= {level: max(since[id], since.get(level, since[id])) for level in lineage.levels(id)}
+    # while history is searched its newest days have the theme and the others not yet: they do not compare
+    for id, at in searched_since(connection, workspace).items():
+        since |= {level: max(at, since.get(level, at)) for level in lineage.levels(id)}
     return Tree(lineage, retired, standing, since)
 
 

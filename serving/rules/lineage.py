@@ -16,8 +16,8 @@ class Lineage:
     def __init__(self, frame: Taxonomy) -> None:
         self._parents = {theme.id: theme.parent for theme in every_theme(frame)}
         self._moved = frame.moved if isinstance(frame, Frame) else frozenset()
-        merged = frame.merged.items() if isinstance(frame, Frame) else ()
-        self._names = {id: [was for was, now in merged if now == id] for _, id in merged}
+        self._became = dict(frame.merged) if isinstance(frame, Frame) else {}
+        self._names = {id: [was for was, now in self._became.items() if now == id] for id in self._became.values()}
         self._above: dict[str, tuple[str, ...]] = {}
 
     def above(self, theme: str) -> tuple[str, ...]:
@@ -29,16 +29,18 @@ class Lineage:
         return self._above[theme]
 
     def levels(self, theme: str) -> tuple[str, ...]:
-        """The theme and all that it is under, by their own ids."""
-        return tuple(dict.fromkeys(self._climb(theme)))
+        """The theme and all that it is under, by their own ids; a merged one is what it became."""
+        # answers that are still to be rewritten after a merge have the theme of before
+        return tuple(dict.fromkeys(self._climb(self._became.get(theme, theme))))
 
     def below(self, theme: str) -> tuple[str, ...]:
-        """The theme and the known ones that are under it."""
-        return (theme, *(id for id in self._parents if id != theme and theme in self.above(id)))
+        """The theme and the known ones that are under it, those too that were merged into one of them."""
+        return (theme, *(id for id in (*self._parents, *self._became) if id != theme and theme in self.above(id)))
 
     def moved_from(self, theme: str) -> tuple[str, ...]:
-        """Themes whose ids say that they are under this one, and that were moved elsewhere."""
-        return tuple(sorted(id for id in self._moved if id.startswith(f"{theme}.") and theme not in self.above(id)))
+        """Themes whose ids say that they are under this one, and that were moved or merged elsewhere."""
+        elsewhere = {*self._moved, *self._became}
+        return tuple(sorted(id for id in elsewhere if id.startswith(f"{theme}.") and theme not in self.above(id)))
 
     def covered(self, tagged: Iterable[tuple[str, str]]) -> Themes:
         """What (theme, sentiment) tags say, on every level."""

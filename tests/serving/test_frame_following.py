@@ -13,7 +13,6 @@ from test_issues_routes import Answers
 
 from serving.app import ROUTERS
 from serving.audit import record
-from serving.frame import renewing
 from serving.parts import Parts
 from serving.store.issue_tables import clusters
 from serving.store.loop_tables import cases
@@ -108,28 +107,6 @@ def test_a_theme_that_others_were_merged_into_is_retired_with_them(client: TestC
     [new] = send(client, "b")
     assert (themes_of(client, old["uid"]), themes_of(client, new["uid"])) == (["process.waiting"], [])
     assert step(client, "price.level", "merge", into="process.waiting").json()["code"] == "wrong_state"
-
-
-def test_a_change_that_rewrites_too_many_answers_is_refused_before_it_is_made(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    late = send(client, "a", "b")
-    step(client, "delivery.time", "merge", into="process.waiting")
-    # of the other theme's own, and of a third
-    for theme, ids in (("process.waiting", "cde"), ("price.level", "fgh")):
-        sent = client.post("/v1/responses", json={"items": [{"id": id, "text": "A friendly clerk"} for id in ids]})
-        for item in sent.json()["items"]:
-            client.post(f"/v1/responses/{item['uid']}/corrections", json={"themes": [theme]})
-    monkeypatch.setattr(renewing, "MOST_RENEWED", 2)
-    for dry in (True, False):
-        refused = step(client, "price.level", "merge", into="staff.attitude", dry_run=dry)
-        assert (refused.status_code, refused.json()["code"]) == (422, "too_many_items")
-        assert "3 answers have" in refused.json()["detail"] and "retire it" in refused.json()["detail"]
-    assert put(client, {"merges": {"price.level": "staff.attitude"}}).json()["code"] == "too_many_items"
-    assert client.get("/v1/taxonomy").json()["version"] == 1
-    assert step(client, "price.level", "move", parent="staff.attitude", dry_run=True).is_success
-    assert put(client, {}).status_code == 200, "answers of the other theme's own do not count"
-    assert [themes_of(client, each["uid"]) for each in late] == [["delivery.time"]] * 2
 
 
 def test_issues_follow_the_theme_they_are_linked_to(client: TestClient, parts: Parts) -> None:

@@ -74,7 +74,7 @@ def test_a_merged_theme_is_another_name_of_what_it_became() -> None:
         "themes": ["delivery.time"],
         "theme_sentiments": {"delivery.time": "neutral"},
     }
-    assert descendants("weather.rain", frame) == ["weather.rain", "delivery.time"]
+    assert descendants("weather.rain", frame) == ["weather.rain", "delivery.time", "delivery.damage"]
     assert {"weather.rain", "delivery.damage"} <= theme_ids(frame)
     assert lineage_of(frame).covered([("delivery.time", "negative")]).keys() == {
         *("delivery.time", "delivery", "weather.rain", "delivery.damage")

@@ -116,7 +116,8 @@ def test_a_label_that_says_nothing_finds_nothing(parts: Parts) -> None:
 
     pair = replace(parts, analyse=Deaf().analyse)
     assert asyncio.run(reading._reader(pair, (Theme("x", "???", "???"),), "fake-1", WIDTH)) is None
-    assert asyncio.run(reading._reader(pair, (RAIN,), "another model", WIDTH)) is None
+    with pytest.raises(reading.Unread):
+        asyncio.run(reading._reader(pair, (RAIN,), "another model", WIDTH))
 
 
 def test_many_requests_at_once_have_the_themes_read_once(parts: Parts) -> None:
@@ -184,7 +185,8 @@ def found_by(faulty: Faulty, parts: Parts, *themes: Theme) -> tuple[Theme, ...] 
 
 def test_a_passing_fault_of_the_model_is_forgotten(parts: Parts) -> None:
     faulty = Faulty(lambda text: True)
-    assert found_by(faulty, parts, RAIN) is None
+    with pytest.raises(reading.Unread):
+        found_by(faulty, parts, RAIN)
     faulty.fails = lambda text: False
     assert found_by(faulty, parts, RAIN) == (RAIN,)
 

@@ -103,11 +103,11 @@ def test_merging_shows_stored_and_new_answers_as_the_other_theme(client: TestCli
         case = connection.execute(select(cases.c.id).limit(1)).scalar_one()
         connection.execute(cases.update().where(cases.c.id == case).values(theme="delivery.time"))
     tried = step(client, "delivery.time", "merge", into="process.waiting", dry_run=True)
-    assert tried.json() == {"dry_run": True, "version": 1, "reach": wanted}, tried.text
+    assert tried.json() == {"dry_run": True, "version": 1, "reach": wanted, "rewriting": None}, tried.text
     assert client.get("/v1/taxonomy").json()["version"] == 0
     assert themes_of(client, before[0]["uid"]) == ["delivery.time"]
     done = step(client, "delivery.time", "merge", into="process.waiting")
-    assert done.json() == {"dry_run": False, "version": 1, "reach": wanted}
+    assert done.json() == {"dry_run": False, "version": 1, "reach": wanted, "rewriting": None}
     after = send(client, "c")
     for item in (*before, *after):
         assert themes_of(client, item["uid"]) == ["process.waiting"]
