@@ -41,8 +41,8 @@ HELD_FROM = 300  # rows; with fewer the development rows stand in: each is neede
 FEWEST = 10  # rows; with fewer there is nothing to hold back for thresholds
 READINGS = 50_000  # rows read over all epochs: what small sets take to learn, and large ones do not need more of
 EPOCHS = (1, 12)
-# On NHS comments 5e-4 and even weights gave 0.715 / 0.571 (themes, micro / macro) and 0.771 (sentiment), half the rate and
-# positives weighted 3 gave 0.703 / 0.542 and 0.724. On a frozen encoder the weights help: themes are rare in few rows.
+# On NHS comments 5e-4 and even weights gave 0.715 / 0.571 (themes, micro / macro) and 0.771 (sentiment), half the rate
+# and positives weighted 3 gave 0.703 / 0.542 and 0.724. On a frozen encoder weights help: themes are rare in few rows.
 STEPS = Plan(adapter_rate=5e-4)
 FROZEN = Plan(positive_weight=3.0)
 
