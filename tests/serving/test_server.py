@@ -34,7 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def metric(found: Running, name: str) -> float:
     """The sum of a metric over its labels."""
-    text = httpx.get(f"{found.url}/metrics").text
+    text = httpx.get(f"{found.url}/metrics", timeout=60).text  # other tests have the cores meanwhile
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if re.match(rf"{name}[ {{]", line))
 
 
