@@ -75,9 +75,9 @@ def test_its_code_answers_like_the_repositorys(bento: Path, tmp_path: Path) -> N
     with running(tmp_path, root=source, command=command) as found:
         assert [Path(worker.cwd()) for worker in found.workers()] == [source]
         items = [{"id": str(number), "text": text} for number, text in enumerate(TEXTS)]
-        got = httpx.post(f"{found.url}/v1/classify", json={"items": items}).json()["items"]
+        got = httpx.post(f"{found.url}/v1/classify", json={"items": items}, timeout=60).json()["items"]
         assert got == [answer(Response(item["id"], item["text"])).to_dict() for item in items]
-        assert httpx.get(f"{found.url}/openapi.json").json()["openapi"].startswith("3.1")
+        assert httpx.get(f"{found.url}/openapi.json", timeout=60).json()["openapi"].startswith("3.1")
         assert "zgubi" not in found.log and '"event": "request"' in found.log
 
 

@@ -471,5 +471,5 @@ def test_a_bento_is_built_with_the_champion_and_answers_with_it_without_the_regi
     with running(tmp_path, root=bento / "src", command=command, environment=environment) as found:
         said = httpx.post(f"{found.url}/v1/classify", json={"items": [{"text": "ok"}]}, timeout=60).json()
         assert said["items"][0]["versions"]["model"] == "v2"
-        state = httpx.get(f"{found.url}/v1/models").json()
+        state = httpx.get(f"{found.url}/v1/models", timeout=60).json()
         assert state["serving"]["follows_champion"] is False and state["champion"] is None

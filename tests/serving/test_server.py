@@ -114,7 +114,7 @@ def test_64_callers_for_a_minute(served: Running) -> None:
 
 @pytest.mark.server
 def test_an_idle_connection_outlives_what_its_client_keeps(served: Running) -> None:
-    with httpx.Client(base_url=served.url, limits=httpx.Limits(keepalive_expiry=60)) as client:
+    with httpx.Client(base_url=served.url, timeout=60, limits=httpx.Limits(keepalive_expiry=60)) as client:
         client.get("/livez")
         address = client._transport._pool.connections[0]
         time.sleep(6)  # an HTTP client of today drops a connection that was idle for 5 s
@@ -126,7 +126,7 @@ def test_an_idle_connection_outlives_what_its_client_keeps(served: Running) -> N
 def test_overload_is_refused_with_a_time_to_come_back_and_never_wrong(served: Running) -> None:
     report = asyncio.run(load(served.url, callers=64, seconds=1, items=1000))
     assert set(report.statuses) == {200, 503} and report.wrong == 0
-    assert httpx.post(served.url + URL, json={"items": [{"text": "a"}]}).status_code == 200
+    assert httpx.post(served.url + URL, json={"items": [{"text": "a"}]}, timeout=60).status_code == 200
 
 
 @pytest.mark.server
@@ -143,7 +143,7 @@ def test_nothing_of_a_sender_is_in_the_log(served: Running) -> None:
             f"{served.url}{URL}?q={MARKER}", headers={"X-Request-ID": "seen-1"} | body.pop("headers", {}), **body
         )
         assert answer.headers["x-request-id"] == "seen-1"
-    httpx.get(f"{served.url}/{MARKER}")
+    httpx.get(f"{served.url}/{MARKER}", timeout=60)
     with socket.create_connection(served.url.removeprefix("http://").split(":")) as raw:
         raw.sendall(f"{MARKER} / nonsense\r\n\r\n".encode())
         raw.recv(1000)
@@ -155,7 +155,7 @@ def test_nothing_of_a_sender_is_in_the_log(served: Running) -> None:
 @pytest.mark.server
 def test_no_page_of_bentomls_and_no_telemetry(served: Running) -> None:
     for path in ("/", "/docs.json", "/static_content/index.css", "/schema.json", "/nothing"):
-        assert "googletagmanager" not in httpx.get(served.url + path).text
+        assert "googletagmanager" not in httpx.get(served.url + path, timeout=60).text
     assert [worker.environ()["BENTOML_DO_NOT_TRACK"] for worker in served.workers()] == ["True", "True"]
 
 
