@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from serving.frame import schemas as to
-from serving.ingest.jobs import OPEN
+from serving.store.jobs import OPEN
 from serving.store.loop_tables import jobs
 
 SEARCH, REWRITE = "search", "rewrite"

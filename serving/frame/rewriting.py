@@ -17,10 +17,10 @@ from serving.frame.own import Own
 from serving.frame.progress import REWRITE, open_jobs
 from serving.frame.renewing import Concerned, renew, uids_of
 from serving.frame.store import frame_of, hold, own_in, row_of
-from serving.ingest import jobs
-from serving.ingest.jobs import Held, Lost
 from serving.parts import Parts
+from serving.store import jobs
 from serving.store.database import new_id, untangled
+from serving.store.jobs import Held, Lost
 
 MOST_AT_ONCE = 5_000
 """Answers that a change rewrites by itself, in some 3 s on PostgreSQL and 2 s on SQLite, in which others wait."""

@@ -26,10 +26,10 @@ from serving.frame.effective import Frame
 from serving.frame.progress import SEARCH
 from serving.frame.reading import Unread, search
 from serving.frame.store import frame_of, hold
-from serving.ingest import jobs
-from serving.ingest.jobs import Held, Lost
 from serving.parts import Parts
+from serving.store import jobs
 from serving.store.database import new_id, untangled
+from serving.store.jobs import Held, Lost
 from serving.store.loop_tables import jobs as table
 from serving.store.responses import response_of
 from serving.store.tables import responses

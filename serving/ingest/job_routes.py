@@ -14,7 +14,6 @@ from nlp.errors import PolicyError
 from serving.audit import record
 from serving.files import KINDS
 from serving.idempotency import Answer, Key, asked, once
-from serving.ingest import jobs
 from serving.ingest import models as to
 from serving.ingest.asking import Reader, Sender
 from serving.ingest.imports import KIND, read_mapping
@@ -23,6 +22,7 @@ from serving.paging import DEFAULT, Cursor, Limit, decode, id_in, moment_in, pag
 from serving.parts import Given, Parts
 from serving.problems import Code, problem
 from serving.schemas import clean
+from serving.store import jobs
 
 router = APIRouter(tags=["imports"])
 

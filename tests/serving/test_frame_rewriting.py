@@ -12,8 +12,8 @@ from test_frame_routes import put, send, step, themes_of
 
 from serving.app import ROUTERS
 from serving.frame import rewriting
-from serving.ingest.jobs import LEASE, Held, Lost
 from serving.parts import Parts
+from serving.store.jobs import LEASE, Held, Lost
 from serving.store.loop_tables import audit, cases
 from serving.store.tables import responses, tags
 

@@ -17,8 +17,8 @@ from nlp.types import Response
 from serving.app import ROUTERS
 from serving.batcher import Overloaded
 from serving.frame import searching
-from serving.ingest.jobs import LEASE
 from serving.parts import Parts
+from serving.store.jobs import LEASE
 from serving.store.loop_tables import audit, cases, events
 from serving.store.tables import analyses, responses, tags
 

@@ -18,12 +18,12 @@ from nlp.pipeline import Analysis
 from nlp.types import Response
 from serving.batcher import Overloaded
 from serving.engine import NotReady
-from serving.ingest import imports, jobs
+from serving.ingest import imports
 from serving.ingest.routes import router
 from serving.ingest.whole_file import import_file
 from serving.mapping import ColumnMapping
 from serving.parts import Parts
-from serving.store import loop_tables, statistics, tables
+from serving.store import jobs, loop_tables, statistics, tables
 from serving.store.database import Database
 
 LATE = "The courier was two days late"

@@ -13,11 +13,11 @@ from serving.frame import changing
 from serving.frame.changing import Work
 from serving.frame.own import Own
 from serving.frame.progress import SEARCH, open_jobs
-from serving.ingest.jobs import cancel
 from serving.issues.series import COMPLAINTS, THEME, load_columns, rows_of
 from serving.issues.watch import run_once
 from serving.parts import Parts
 from serving.store.database import Database
+from serving.store.jobs import cancel
 
 BEFORE, AFTER = 42, 30
 """Days of answers before the frame is changed, on the tests' Monday, and after."""
