@@ -1,5 +1,6 @@
-"""What every test stands on: no champion of whoever runs the tests."""
+"""What every test stands on: no champion of whoever runs the tests, and a name of its own."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -11,3 +12,10 @@ def no_champion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one name would be run once where they are shared out, and the others left out without a word."""
+    twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"tests of the same name: {', '.join(twice[:5])}")

@@ -16,7 +16,8 @@ from nlp.errors import HolosError, InputError
 
 BUSY_SECONDS = 30
 """SQLite has one writer at a time; another waits this long for its turn."""
-
+SYNCHRONOUS = "FULL"
+"""SQLite syncs every transaction to the disk: an acknowledged response survives a power cut."""
 
 ATTEMPTS = 5
 """Times a transaction is tried that others got into a knot with: each knot takes one of them down, the rest go on."""
@@ -160,7 +161,7 @@ def _engine(url: str) -> Engine:
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # transactions are begun here, not by the driver
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # an acknowledged response survives a power cut
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only forgotten
 

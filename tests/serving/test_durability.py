@@ -46,10 +46,11 @@ AT_ONCE = 2
 
 
 @pytest.fixture(params=KINDS)
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database that nobody has open."""
     needed = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
-    return new_database(request.param, tmp_path, needed)
+    with new_database(request.param, tmp_path, needed) as made:
+        yield made
 
 
 def killed_under_load(address: str, folder: Path, kills: int, seed: int) -> tuple[Books, int]:
@@ -148,8 +149,10 @@ def serving(address: str, folder: Path, key: str) -> Iterator[Served]:
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     needed = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
     folder = tmp_path_factory.mktemp("served")
-    address = new_database(request.param, folder, needed)
-    with serving(address, folder, key_for(address)) as found:
+    with (
+        new_database(request.param, folder, needed) as address,
+        serving(address, folder, key_for(address)) as found,
+    ):
         set_up(found.server.url, found.key, None)
         yield found
 
@@ -262,9 +265,10 @@ def loaded(url: str, key: str, books: Books) -> Iterator[None]:
             thread.join(40)
 
 
-def test_a_transaction_that_a_deadlock_ended_is_tried_again(postgresql: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("address", ["postgresql"], indirect=True)
+def test_a_transaction_that_a_deadlock_ended_is_tried_again(address: str) -> None:
     """Two writers that lock the same two rows in opposite orders: PostgreSQL ends one, and both get their work done."""
-    address, met = new_database("postgresql", tmp_path, postgresql), threading.Barrier(2, timeout=10)
+    met = threading.Barrier(2, timeout=10)
     key_for(address)
     database, tries = Database(address), []
 

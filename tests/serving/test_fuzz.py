@@ -6,13 +6,15 @@ are right ask for what is there, so that they reach the work behind the border.
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
 import pytest
-from conftest import WordClassifier, copy_database
+from conftest import WordClassifier
+from databases import copied
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
 from loop import Clock, make_parts
@@ -114,17 +116,17 @@ class Seeded:
 
     key: str
     ids: dict[str, str]
-    copy: Callable[[], Database]
+    copy: Callable[[], AbstractContextManager[str]]
 
 
-def seeded(address: str, folder: Path, copy: Callable[[], str]) -> Seeded:
+def seeded(address: str, folder: Path, copy: Callable[[], AbstractContextManager[str]]) -> Seeded:
     database, clock = Database(address), Clock()
     with database.write() as connection:
         key = make_key(connection, "acme", "fuzz", SCOPES, clock.now).key
     APP.state.parts = make_parts(database, clock, WordClassifier().classify, folder)
     ids = seed(TestClient(APP, headers=bearer(key)))
     database.close()
-    return Seeded(key, ids, lambda: Database(copy()))
+    return Seeded(key, ids, copy)
 
 
 @pytest.fixture(scope="module")
@@ -134,21 +136,24 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Seeded:
     metadata.create_all(database.engine)
     database.close()
 
-    def copy() -> str:
+    @contextmanager
+    def copy() -> Iterator[str]:
         name = new_id()
         for ending in ("", "-wal", "-shm"):
             if (folder / f"seed.db{ending}").exists():
                 copyfile(folder / f"seed.db{ending}", folder / f"{name}.db{ending}")
-        return f"sqlite:///{folder}/{name}.db"
+        yield f"sqlite:///{folder}/{name}.db"
+        for left in folder.glob(f"{name}.db*"):
+            left.unlink()
 
     return seeded(f"sqlite:///{folder}/seed.db", folder, copy)
 
 
 @pytest.fixture(scope="module")
-def postgres(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Seeded:
-    address = copy_database(postgresql)
-    name = address.split("?")[0].rsplit("/", 1)[1]
-    return seeded(address, tmp_path_factory.mktemp("fuzz"), lambda: copy_database(postgresql, name))
+def postgres(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
+    with copied(postgresql) as address:
+        name = address.split("?")[0].rsplit("/", 1)[1]
+        yield seeded(address, tmp_path_factory.mktemp("fuzz"), lambda: copied(postgresql, name))
 
 
 @pytest.fixture(scope="module")
@@ -169,10 +174,11 @@ def on_postgresql(postgres: Seeded, tmp_path: Path) -> Iterator[Seeded]:
 
 def serving(found: Seeded, folder: Path) -> Iterator[Seeded]:
     """A copy for each operation: what one deletes is there for the next."""
-    database = found.copy()
-    APP.state.parts = make_parts(database, Clock(), WordClassifier().classify, folder)
-    yield found
-    database.close()
+    with found.copy() as address:
+        database = Database(address)
+        APP.state.parts = make_parts(database, Clock(), WordClassifier().classify, folder)
+        yield found
+        database.close()
 
 
 def bearer(key: str) -> dict[str, str]:

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from databases import copied
 from everywhere import fill
 from loop import ROOT, START
-from sqlalchemy import MetaData, create_engine, inspect, select, text
+from sqlalchemy import MetaData, inspect, select, text
 
 from nlp.errors import InputError
 from nlp.taxonomy import Theme
 from serving.frame import store as frame_store
 from serving.store import tables
-from serving.store.database import Database, new_id
+from serving.store.database import Database
 from serving.store.migrate import check_current, migrate, newest, version_of, versions
 
 VERSIONS = versions()
@@ -27,19 +28,13 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database without a table."""
     if request.param == "sqlite":
         found = Database(f"sqlite:///{tmp_path}/100%/holos.db")
-    else:
-        found = Database(_empty_database(request.getfixturevalue("postgresql")))
-    yield found
-    found.close()
-
-
-def _empty_database(address: str) -> str:
-    name = f"e{new_id()}"
-    engine = create_engine(Database(address).url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
-    engine.dispose()
-    return address.replace("/postgres?", f"/{name}?")
+        yield found
+        found.close()
+        return
+    with copied(request.getfixturevalue("postgresql"), "template0") as address:
+        found = Database(address)
+        yield found
+        found.close()
 
 
 def test_the_migrated_tables_are_those_described(empty: Database) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import copy_database
+from databases import copied
 from fastapi import FastAPI, Request
 from loop import Api
 from sqlalchemy import func, select
@@ -22,9 +22,10 @@ from serving.store.database import ATTEMPTS, Database
 
 @pytest.fixture
 def knotted(postgresql: str) -> Iterator[Database]:
-    database = Database(copy_database(postgresql))
-    yield database
-    database.close()
+    with copied(postgresql) as address:
+        database = Database(address)
+        yield database
+        database.close()
 
 
 def serving(database: Database, met: threading.Barrier) -> tuple[FastAPI, list[str]]:

@@ -1,7 +1,7 @@
 """The scripted day, from the webhooks of two survey tools to the report of the loop, beside a count made by hand."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from databases import copied
 from loop import ROOT
-from sqlalchemy import create_engine, text
 
 from nlp.pipeline import Analysis
 from nlp.policy import parse_policy
@@ -32,7 +32,6 @@ from serving.scenario.figures import differences, told_figures
 from serving.scenario.play import Report, play
 from serving.scenario.setting_up import COURIERS, MANAGER
 from serving.settings import Settings
-from serving.store.database import Database
 
 THEMES = ("delivery.time", "product.quality", "staff.attitude", "price.value")
 REASON_FROM = 40
@@ -77,16 +76,13 @@ class ScoreClassifier:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An empty database, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path_factory.mktemp('day')}/holos.db"
-    server = request.getfixturevalue("postgresql")
-    engine = create_engine(Database(server).url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE day TEMPLATE template0"))
-    engine.dispose()
-    return server.replace("/postgres?", "/day?")
+        yield f"sqlite:///{tmp_path_factory.mktemp('day')}/holos.db"
+        return
+    with copied(request.getfixturevalue("postgresql"), "template0") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
