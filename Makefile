@@ -36,12 +36,13 @@ demo: $(VENV)/.default
 
 test: setup
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 0
 
 bench: setup
 	$(BIN)/holos evaluate --data "$${HOLOS_DATASETS:?names the folder of the public sets}/gold_dev.jsonl"
 	$(BIN)/python -m tests.benchmarks.encode --texts 1000 --repeat 5
 	$(BIN)/python -m tests.benchmarks.classify --texts 1000 --repeat 5
+	$(BIN)/python -m tests.benchmarks.start
 
 # Trains the shipped model anew (about an hour on two cores); HOLOS_DATASETS names the folder of the public sets.
 model: setup

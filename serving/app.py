@@ -72,9 +72,14 @@ _PAGE_HEADERS = {
 
 
 def create_app(metrics: Metrics) -> FastAPI:
-    """The app mounted at `/`; its own errors are problems, and it stands before every page that BentoML brings."""
-    # one OpenAPI document covers these routes and BentoML's: FastAPI's own would cover a part
-    app = FastAPI(title=openapi.TITLE, openapi_url=None, docs_url=None, redoc_url=None)
+    """An app with every route, mounted at `/`."""
+    app = openapi.bare_app()
+    furnish(app, metrics)
+    return app
+
+
+def furnish(app: FastAPI, metrics: Metrics) -> None:
+    """Gives a bare app its routes; its own errors are problems, and it stands before every page that BentoML brings."""
     problems.install(app)
     app.add_middleware(RateFields)
     app.add_middleware(Retrying)
@@ -102,7 +107,6 @@ def create_app(metrics: Metrics) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     _tell_methods(app)
-    return app
 
 
 def _tell_methods(app: FastAPI) -> None:

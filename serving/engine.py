@@ -8,7 +8,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -86,7 +86,9 @@ class Engine:
         return getattr(classifier, "taxonomy", None) or shipped.taxonomy()
 
     def start(self) -> None:
-        self._starting = asyncio.get_running_loop().create_task(self._start(), name="holos-load")
+        # it begins now, not when the loop is free next
+        loading = self._thread.submit(_proven, self._load)
+        self._starting = asyncio.get_running_loop().create_task(self._started(loading), name="holos-load")
 
     async def started(self) -> None:
         """Waits until the first model is loaded, or could not be."""
@@ -156,10 +158,10 @@ class Engine:
         # what native code holds of a model goes with the last reference; cycles would keep it for long
         await asyncio.to_thread(gc.collect)
 
-    async def _start(self) -> None:
+    async def _started(self, loading: "Future[Classifier]") -> None:
         started = monotonic()
         try:
-            classifier = await asyncio.get_running_loop().run_in_executor(self._thread, _proven, self._load)
+            classifier = await asyncio.wrap_future(loading)
         except HolosError as error:
             logs.get_logger().error("model_not_loaded", reason=str(error))
             return

@@ -13,6 +13,12 @@ TITLE = "Holos"
 API_VERSION = "0.1.0"
 CLASSIFY = "/v1/classify"
 
+
+def bare_app() -> FastAPI:
+    """An app without routes; the one document covers those it will have and BentoML's: FastAPI's own covers a part."""
+    return FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None)
+
+
 _RESPONSE_EXAMPLE: Schema = {
     "id": "r-1",
     "text": "Kurier spóźnił się trzy dni, a na infolinii nikt nie odbiera. Tel. 601 234 567",

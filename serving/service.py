@@ -1,11 +1,10 @@
 """The BentoML shell: one service, one API, no model logic. Beside the model store, `bentoml` is imported here alone."""
 
-import asyncio
 import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from typing import Any
 
 # before bentoml is imported anywhere: it counts imports as well
@@ -14,27 +13,22 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 import bentoml
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
-from nlp.errors import HolosError
-from serving import background, logs, modelstore
-from serving.access import allowed_near
-from serving.app import create_app, route_namer
-from serving.assembly import assemble, open_database
+from serving import logs, modelstore
 from serving.batcher import Classifier
 from serving.classify import Sent, classify
-from serving.engine import Engine
 from serving.issues.encoder import BareEncoder
 from serving.loading import open_pipeline
 from serving.metrics import Metrics
 from serving.middleware import Border
-from serving.models import Models
-from serving.openapi import CLASSIFY
-from serving.parts import IssueVectors, Parts
+from serving.openapi import CLASSIFY, bare_app
+from serving.parts import IssueVectors
 from serving.problems import ProblemError
 from serving.registry import Registry
 from serving.schemas import ResponseIn
 from serving.settings import Settings, load_settings
+from serving.worker import Worker
 
 TIMEOUT_SECONDS = 300
 """Four MiB of text on a slow processor take minutes; BentoML cancels and answers 504 after this."""
@@ -54,7 +48,8 @@ issue_vectors: Callable[[Settings], IssueVectors] = BareEncoder
 """What issues are found by; replaced along with it."""
 
 metrics = Metrics()
-app = create_app(metrics)
+app = bare_app()
+"""What BentoML mounts; it has routes once a worker has started."""
 
 
 def carried() -> Any:
@@ -63,6 +58,13 @@ def carried() -> Any:
     if baked is not None:
         return baked
     return modelstore.champion(Registry(load_settings().models_dir))
+
+
+@cache
+def _route_namer() -> Callable[[Scope], str | None]:
+    from serving.app import route_namer
+
+    return route_namer(app, BENTOML_ROUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class BorderedService(bentoml.Service):
             metrics=metrics,
             max_body_bytes=settings.max_body_bytes,
             larger={IMPORTS: settings.max_import_bytes},
-            route_of=route_namer(app, BENTOML_ROUTES),
+            route_of=lambda scope: _route_namer()(scope),
             hidden=HIDDEN,
         )
 
@@ -127,40 +129,22 @@ class Holos:
         logs.configure()
         self.settings = load_settings()
         baked = modelstore.folder_of(modelstore.baked())
-        self.models = Models(self.settings, lambda settings: load(settings), partial(Engine, metrics=metrics), baked)
-        self.engine = self.models.engine
-        self.parts: Parts | None = None
-        self.stopping = asyncio.Event()
-        self.working: asyncio.Task[None] | None = None
-        app.state.models = self.models
+        self.worker = Worker(app, self.settings, metrics, lambda settings: load(settings), issue_vectors, baked)
+        self.engine = self.worker.engine
 
     @bentoml.on_startup
     async def start(self) -> None:
-        self.models.start()
-        try:
-            database = await asyncio.to_thread(open_database, self.settings)
-            bare = issue_vectors(self.settings)
-            self.parts = app.state.parts = assemble(database, self.settings, self.engine, bare)
-        except HolosError as error:
-            # texts can still be classified; what needs the store answers 503
-            logs.get_logger().error("store_not_opened", reason=str(error))
-            return
-        if self.settings.background:
-            self.working = asyncio.create_task(background.run(self.parts, self.stopping), name="holos-background")
+        await self.worker.start()
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
-        self.stopping.set()
-        if self.working is not None:
-            await self.working
-        await self.models.close()
-        if self.parts is not None:
-            self.parts.database.close()
-            app.state.parts = None
+        await self.worker.stop()
 
     @bentoml.api(route=CLASSIFY, input_spec=ClassifyBody, output_spec=ClassifyAnswer)
     async def classify(self, body: Asked, /) -> Any:
         """Classifies responses; stores nothing."""
+        from serving.access import allowed_near
+
         try:
             await allowed_near(body.request, "ingest")
             content = await classify(body.sent, self.engine, metrics, self.settings.max_items)

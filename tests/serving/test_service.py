@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from nlp.errors import ModelError
 from nlp.types import Classification, Failure, Response
 from serving.batcher import Batcher, Overloaded
-from serving.engine import GOLDEN, prove
+from serving.engine import GOLDEN, Engine, prove
 from serving.problems import MEDIA_TYPE, STATUS, Code
 
 MARKER = "Kurier zgubił moją paczkę 600123456"
@@ -363,8 +363,8 @@ def test_a_probe_that_raises_is_answered(monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(self: Any) -> bool:
         raise RuntimeError(MARKER)
 
-    monkeypatch.setattr(service.Engine, "ready", property(broken))
-    monkeypatch.setattr(service.Engine, "alive", property(broken))
+    monkeypatch.setattr(Engine, "ready", property(broken))
+    monkeypatch.setattr(Engine, "alive", property(broken))
     with serving(monkeypatch, FakeClassifier()) as client:
         started = time.monotonic()
         check_problem(client.get("/readyz"), Code.NOT_READY)

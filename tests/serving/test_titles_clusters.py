@@ -3,7 +3,7 @@
 import json
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from serving.cluster_commands import register
 from serving.clustering import Tools
+from serving.titles.endpoint import Endpoint
 
 Holos = Callable[..., Result]
 
@@ -123,15 +124,28 @@ def test_after_so_long_the_rest_go_without(holos: Holos, tmp_path: Path, monkeyp
     assert f"no titles for {len(rest)} of {len(rest) + 1} issues: 0.025 minutes are over" in result.stderr
 
 
-def test_who_interrupts_it_keeps_the_clusters_and_the_titles_that_came(holos: Holos, tmp_path: Path) -> None:
-    over, written_before = threading.Event(), []
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as Python has it: libraries that earlier tests used may have left it to end the process."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
-    def interrupted(handler: Any) -> None:
-        written_before.extend(clusters(tmp_path))
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        hang(over)(handler)
 
-    with Receiver(interrupted, [says("Late parcels")]) as receiver:
+@pytest.mark.usefixtures("interruptible")
+def test_who_interrupts_it_keeps_the_clusters_and_the_titles_that_came(
+    holos: Holos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, over, written_before = Endpoint.ask, threading.Event(), []
+
+    async def interrupted(endpoint: Endpoint, messages: Any) -> str:
+        if receiver.received:
+            written_before.extend(clusters(tmp_path))
+            signal.raise_signal(signal.SIGINT)  # in this very thread, while the loop runs
+        return await asked(endpoint, messages)
+
+    monkeypatch.setattr(Endpoint, "ask", interrupted)
+    with Receiver(hang(over), [says("Late parcels")]) as receiver:
         result = holos(receiver)
         over.set()
     assert result.exit_code != 0 and {each["title"] for each in written_before} == {None}
