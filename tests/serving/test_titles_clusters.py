@@ -3,7 +3,7 @@
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,15 +124,6 @@ def test_after_so_long_the_rest_go_without(holos: Holos, tmp_path: Path, monkeyp
     assert f"no titles for {len(rest)} of {len(rest) + 1} issues: 0.025 minutes are over" in result.stderr
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Ctrl-C as Python has it: libraries that earlier tests used may have left it to end the process."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
 def test_who_interrupts_it_keeps_the_clusters_and_the_titles_that_came(
     holos: Holos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
