@@ -3,9 +3,9 @@
 import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -211,22 +211,20 @@ class OpenVinoSession:
         return _Compiled(core.compile_model(model, "CPU", settings), deque())
 
 
-_CORES = threading.Lock()
-
-
 def _core() -> Any:
-    """OpenVINO's core of this process, for ever.
+    """A core of OpenVINO, made in a thread that ends at once.
 
-    One that goes takes along the stack that it gave signal handlers of the thread that made it, unless it is the last
-    that came and goes in that thread: a Ctrl-C, or a request to stop, would end the process at once.
+    It gives the thread that makes it a stack for signal handlers, and unmaps that when it goes, wherever and whenever:
+    a Ctrl-C, or a request to stop, that comes to this thread later would end the process at once.
     """
-    with _CORES:
-        return _made_core()
+    with ThreadPoolExecutor(1, thread_name_prefix="holos-core") as alone:
+        return alone.submit(_make_core).result()
 
 
-@cache
-def _made_core() -> Any:
-    return import_module("openvino").Core()
+def _make_core() -> Any:
+    core = import_module("openvino").Core()
+    core.get_versions("CPU")  # what does the above is loaded when it is first asked for
+    return core
 
 
 class OnnxSession:
