@@ -87,8 +87,8 @@ class Engine:
 
     def start(self) -> None:
         # it begins now, not when the loop is free next
-        loading = self._thread.submit(_proven, self._load)
-        self._starting = asyncio.get_running_loop().create_task(self._started(loading), name="holos-load")
+        started, loading = monotonic(), self._thread.submit(_proven, self._load)
+        self._starting = asyncio.get_running_loop().create_task(self._started(loading, started), name="holos-load")
 
     async def started(self) -> None:
         """Waits until the first model is loaded, or could not be."""
@@ -158,8 +158,7 @@ class Engine:
         # what native code holds of a model goes with the last reference; cycles would keep it for long
         await asyncio.to_thread(gc.collect)
 
-    async def _started(self, loading: "Future[Classifier]") -> None:
-        started = monotonic()
+    async def _started(self, loading: "Future[Classifier]", started: float) -> None:
         try:
             classifier = await asyncio.wrap_future(loading)
         except HolosError as error:
