@@ -8,15 +8,10 @@ import argparse
 import asyncio
 import json
 import re
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +22,7 @@ from nlp.types import Response
 from serving.settings import load_settings
 from tests.benchmarks.encode import BASELINE, PREFIX, load_texts, save_reference
 from tests.benchmarks.load import load
+from tests.benchmarks.served import served
 
 REQUEST = 100  # texts in one request where the service is measured against the pipeline
 WARMING = 15.0  # seconds after ready in which the server loads what only rare languages need
@@ -42,7 +38,7 @@ def main() -> None:
     texts = load_texts(options.texts)
     with tempfile.TemporaryDirectory() as folder:
         print_throughput(texts, options.repeat, Path(folder))
-    print_service(texts, options.seconds)
+        print_service(texts, options.seconds, Path(folder) / "served")
 
 
 def open_pipeline() -> Pipeline:
@@ -83,50 +79,19 @@ def print_throughput(texts: list[str], repeat: int, folder: Path) -> None:
         print(f"| {name} | {len(texts) / np.median(taken):.0f} | {median:.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |")
 
 
-def print_service(texts: list[str], seconds: float) -> None:
-    """A real server: start, lists of texts against the pipeline in this process, 64 callers, memory."""
+def print_service(texts: list[str], seconds: float, folder: Path) -> None:
+    """A real server: lists of texts against the pipeline in this process, 64 callers, memory."""
     pipeline = open_pipeline()
-    with server() as (url, started, process):
+    with served(folder) as server:
         time.sleep(WARMING)
-        together = [_seconds(lambda part=part: _post(url, part)) for part in _parts(texts)]
+        together = [_seconds(lambda part=part: _post(server.url, part)) for part in _parts(texts)]
         alone = [_seconds(lambda part=part: pipeline.classify(_responses(part))) for part in _parts(texts)]
-        report = asyncio.run(load(url, 64, seconds))
-        peak = _peak(process.pid)
+        report = asyncio.run(load(server.url, 64, seconds))
+        peak = _peak(server.pid)
     print("\n| the service | |\n|---|---|")
-    print(f"| warm cache, start to ready | {started:.1f} s |")
     print(f"| {REQUEST} texts a request, against the pipeline itself | {np.median(alone) / np.median(together):.2f} |")
     print(f"| 64 callers, one text a request | {report} |")
     print(f"| peak memory of the worker | {peak:.0f} MB |")
-
-
-@contextmanager
-def server() -> Iterator[tuple[str, float, subprocess.Popen[bytes]]]:
-    """`holos serve` on a free port: its address, the seconds it took to be ready, and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    began = time.perf_counter()
-    command = [str(Path(sys.executable).with_name("holos")), "serve", "--port", str(port)]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait(url, process)
-            yield url, time.perf_counter() - began, process
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], patience: float = 120.0) -> None:
-    until = time.perf_counter() + patience
-    while time.perf_counter() < until and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{url}/readyz", timeout=2).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise RuntimeError("the server did not become ready")
 
 
 def _responses(texts: Sequence[str]) -> list[Response]:

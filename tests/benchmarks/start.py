@@ -4,21 +4,11 @@ The encoder's cache is warm (a start before the first that counts fills it), the
 """
 
 import argparse
-import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-import httpx
-
-from serving.server import free_port
-
-LOOK_SECONDS = 0.1
-LIMIT_SECONDS = 300.0
+from tests.benchmarks.served import served
 
 
 def main() -> None:
@@ -32,28 +22,8 @@ def main() -> None:
 
 def start(folder: Path, number: int) -> float:
     """Seconds until it was ready; it is stopped then."""
-    given = {"HOLOS_DATABASE": f"sqlite:///{folder}/{number}.db", "HOLOS_CACHE_DIR": str(folder / "cache")}
-    port = free_port("127.0.0.1", 0)
-    command = [sys.executable, "-c", "from serving.cli import app; app()", "serve", "--port", str(port)]
-    with (folder / f"{number}.log").open("wb") as log:
-        began = time.perf_counter()
-        server = subprocess.Popen(command, env=os.environ | given, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            while not is_ready(port):
-                assert server.poll() is None, (folder / f"{number}.log").read_text("utf-8")
-                assert time.perf_counter() < began + LIMIT_SECONDS
-                time.sleep(LOOK_SECONDS)
-            return time.perf_counter() - began
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
-
-
-def is_ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
+    with served(folder / str(number), {"HOLOS_CACHE_DIR": str(folder / "cache")}) as server:
+        return server.seconds
 
 
 if __name__ == "__main__":
