@@ -9,7 +9,9 @@ from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
+from serving import logs
 from serving.audit import record
 from serving.frame.effective import Frame, effective
 from serving.frame.following import follow, follows_answers
@@ -28,6 +30,8 @@ BATCH = 500
 """Answers in one transaction: about a third of a second on PostgreSQL, in which others wait for these rows alone."""
 BATCHES = 10
 """Of one run: seconds, so that a process that stops need not wait."""
+FAULTS = 10
+"""Answers that fail before any other did not: then it is not the answers, and the job is tried again later."""
 
 
 def ask(
@@ -50,17 +54,54 @@ def run_once(parts: Parts) -> int:
 
 
 def _worked(parts: Parts, job: Held) -> int:
-    uids, done = uids_of_job(parts, job), 0
+    uids, run = uids_of_job(parts, job), _Run(parts, job)
     for start in range(0, len(uids), BATCH):
-        some = uids[start : start + BATCH]
-        done += len(some)
-        untangled(lambda some=some, done=done: _batch(parts, job, some, job.done + done))
+        run.rewrite(uids[start : start + BATCH])
+    run.count_faults()
     if len(uids) < BATCH * BATCHES:
-        untangled(lambda: _finish(parts, job, job.done + done))
-        return done or 1
+        untangled(lambda: _finish(parts, job, run.done, run.failed))
+        return len(uids) or 1
     with parts.database.write() as connection:
+        _keep_place(connection, parts, job, uids[-1], run.done, run.failed)
         jobs.pause(connection, job, parts.clock())
-    return done
+    return len(uids)
+
+
+class _Run:
+    """How far a job is; `failed` answers are among those that are `done`."""
+
+    def __init__(self, parts: Parts, job: Held) -> None:
+        self.parts, self.job = parts, job
+        self.done, self.failed = job.done, job.result.get("failed", 0)
+        self._faults: list[Exception] = []
+
+    def rewrite(self, uids: Sequence[str]) -> None:
+        """Does these in one transaction, or where that fails in halves, so that a bad answer holds up no other."""
+        done = self.done + len(uids)
+        try:
+            untangled(lambda: _batch(self.parts, self.job, uids, done, self.failed))
+            self.done = done
+        except (Lost, OperationalError):
+            raise  # of this worker, or of the database: not of the answers
+        except Exception as error:
+            if len(uids) == 1:
+                self._note(uids[0], error)
+            else:
+                self.rewrite(uids[: len(uids) // 2])
+                self.rewrite(uids[len(uids) // 2 :])
+
+    def count_faults(self) -> None:
+        """Passes over what failed for good, or raises it where no answer of the job has gone well."""
+        if self._faults and self.done == self.failed:
+            raise self._faults[0]
+        self.done += len(self._faults)
+        self.failed += len(self._faults)
+
+    def _note(self, uid: str, error: Exception) -> None:
+        logs.get_logger().error("answer_not_rewritten", job=self.job.id, response=uid, **logs.where(error))
+        self._faults.append(error)
+        if self.done == self.failed and len(self._faults) >= FAULTS:
+            raise error
 
 
 def uids_of_job(parts: Parts, job: Held) -> list[str]:
@@ -70,15 +111,24 @@ def uids_of_job(parts: Parts, job: Held) -> list[str]:
         return uids_of(connection, job.workspace, found, place, BATCH * BATCHES)
 
 
-def _batch(parts: Parts, job: Held, uids: Sequence[str], done: int) -> None:
+def _batch(parts: Parts, job: Held, uids: Sequence[str], done: int, failed: int = 0) -> None:
     """Several changes may have followed: what is in force now holds."""
     with parts.database.write() as connection:
         hold(connection, job.workspace, change=False)
         renew(connection, parts, job.workspace, uids, frame_of(connection, job.workspace, parts.taxonomy()))
-        jobs.renew(connection, job, parts.clock(), done=done, params={**job.params, "place": uids[-1]})
+        _keep_place(connection, parts, job, uids[-1], done, failed)
 
 
-def _finish(parts: Parts, job: Held, done: int) -> None:
+def _keep_place(connection: Connection, parts: Parts, job: Held, place: str, done: int, failed: int) -> None:
+    said = {"params": {**job.params, "place": place}, "done": done, "result": _result(failed)}
+    jobs.renew(connection, job, parts.clock(), **said)
+
+
+def _result(failed: int) -> dict[str, int]:
+    return {"failed": failed} if failed else {}
+
+
+def _finish(parts: Parts, job: Held, done: int, failed: int) -> None:
     """Cases and issues that go by what their answers say now follow at the end."""
     now, workspace, version = parts.clock(), job.workspace, job.params["version"]
     with parts.database.write() as connection:
@@ -86,8 +136,9 @@ def _finish(parts: Parts, job: Held, done: int) -> None:
         before, after = (_frame(connection, parts, workspace, each) for each in (version - 1, version))
         if follows_answers(before, after):
             follow(connection, workspace, before, after, now)
-        jobs.finish(connection, job, "done", now, done=done, total=done, result={"answers": done})
-        told = {"job": job.id, "version": version, "answers": done}
+        result = {"answers": done - failed, **_result(failed)}
+        jobs.finish(connection, job, "done", now, done=done, total=done, result=result)
+        told = {"job": job.id, "version": version, **result}
         record(connection, workspace, job.by, "taxonomy.rewrite", "taxonomy", told, now)
 
 

@@ -35,9 +35,9 @@ SETS = ("us_airline_tweets_en", "banking77_en")
 METHODS = ("holos", "adapted", "setfit", "no-names")
 TEST_SHARE = 0.3  # of a set without a dev split
 # SetFit's own default takes every pair of examples: of 616 examples 379,000, hours of training. Above this many it gets
-# the setting of its paper, 20 pairs of each kind for an example.
+# the setting of its paper, 20 pairs of each kind for an example; `--pairs 20` gives it that for smaller sets too.
 MOST_PAIRS = 100_000
-ITERATIONS = 20
+PAPER_PAIRS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS[:3])
     parser.add_argument("--max-steps", type=int, default=-1, help="of SetFit's training; -1: all of its epoch")
+    parser.add_argument("--pairs", type=int, help="of each kind for an example, for SetFit; all pairs if left out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         methods = dict(_methods(options, Path(folder)))
@@ -190,7 +191,8 @@ def by_setfit(folder: Path, drawn: Draw, seed: int, options: argparse.Namespace)
 
     torch.set_num_threads(options.threads)
     count = len(drawn.texts)
-    limits = {"num_iterations": ITERATIONS} if count * (count + 1) // 2 > MOST_PAIRS else {}
+    pairs = options.pairs or (PAPER_PAIRS if count * (count + 1) // 2 > MOST_PAIRS else None)
+    limits = {"num_iterations": pairs} if pairs else {}
     model = SetFitModel.from_pretrained(str(folder), device="cpu")
     rows = Dataset.from_dict({"text": [PREFIX + text for text in drawn.texts], "label": drawn.labels})
     with tempfile.TemporaryDirectory() as out:

@@ -1,17 +1,19 @@
 """A change that reaches more answers than one transaction may rewrite: in force at once, written after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from loop import Api, Clock
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 from test_frame_following import about, mixed_up
 from test_frame_routes import put, send, step, themes_of
 
 from serving.app import ROUTERS
 from serving.frame import rewriting
+from serving.frame.effective import Frame
 from serving.parts import Parts
 from serving.store.jobs import LEASE, Held, Lost
 from serving.store.loop_tables import audit, cases
@@ -159,6 +161,48 @@ def _claimed(parts: Parts) -> Held:
         found = rewriting.jobs.claim(connection, "rewrite", "dead", parts.clock())
     assert found is not None
     return found
+
+
+def test_an_answer_that_cannot_be_rewritten_holds_up_no_other(
+    client: TestClient, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewriting, "BATCH", 3)
+    items = send(client, *"abcdefgh")
+    bad = [items[7]["uid"], items[2]["uid"]]  # the first that is come to, and one of a later run
+    _break(monkeypatch, bad)
+    step(client, "delivery.time", "merge", into="process.waiting")
+    with capture_logs() as told:
+        assert work(parts) == [6, 2]
+    assert [line["response"] for line in told if line["event"] == "answer_not_rewritten"] == bad
+    (job,) = jobs_of(client)
+    assert (job["state"], job["done"], job["result"]) == ("done", 8, {"answers": 6, "failed": 2})
+    found = dict(zip([each["uid"] for each in items], tagged(parts), strict=True))
+    assert {uid for uid, theme in found.items() if theme == "delivery.time"} == set(bad)
+    assert client.get("/v1/taxonomy").json()["rewriting"] is None, "the next merge need not wait"
+
+
+def test_a_fault_of_all_answers_is_tried_again(
+    client: TestClient, parts: Parts, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(rewriting, "FAULTS", 2)
+    items = send(client, *"abc")
+    step(client, "delivery.time", "merge", into="process.waiting")
+    with monkeypatch.context() as patch:
+        _break(patch, [each["uid"] for each in items])
+        with pytest.raises(ZeroDivisionError):
+            rewriting.run_once(parts)
+    assert client.get("/v1/taxonomy").json()["rewriting"]["left"] == 3
+    clock.forward(seconds=LEASE.total_seconds() + 1)
+    assert work(parts) == [2, 1] and tagged(parts) == ["process.waiting"] * 3
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, uids: list[str]) -> None:
+    def renew(connection: Connection, parts: Parts, workspace: str, some: Sequence[str], after: Frame) -> None:
+        assert not set(some) & set(uids) or 1 // 0
+        renewed(connection, parts, workspace, some, after)
+
+    renewed = rewriting.renew
+    monkeypatch.setattr(rewriting, "renew", renew)
 
 
 def test_it_cannot_be_stopped_half_way(client: TestClient, parts: Parts) -> None:
