@@ -36,6 +36,7 @@ from training.start import known_themes, start
 from training.states import TokenStates
 
 DEV_SHARE = 0.15  # of what is learnt from, to choose thresholds on
+DEV_MOST = 3_000  # rows, about: enough for thresholds, and more would only be missing where they teach
 HELD_SHARE = 0.1  # of all rows, kept from training and thresholds alike, for `holos promote` to judge by
 HELD_FROM = 300  # rows; with fewer the development rows stand in: each is needed for learning
 FEWEST = 10  # rows; with fewer there is nothing to hold back for thresholds
@@ -124,7 +125,7 @@ def parted(rows: Sequence[LabelledRow], dev: Sequence[LabelledRow] | None, held_
         rest, held = split_stratified(rest, held_share)
     if dev is not None:
         return Parts(rest, list(dev), held)
-    learnt, chosen = split_stratified(rest, DEV_SHARE)
+    learnt, chosen = split_stratified(rest, min(DEV_SHARE, DEV_MOST / max(1, len(rest))), draw=1)
     return Parts(learnt, chosen, held)
 
 

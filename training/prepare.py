@@ -63,16 +63,19 @@ def prepare(rows: Sequence[LabelledRow], source: str, themes: Sequence[str] | No
     return Prepared(kept, duplicates, conflicts, unlabelled, warnings, None if themes is None else tuple(themes))
 
 
-def split_stratified(rows: Sequence[LabelledRow], share: float) -> tuple[list[LabelledRow], list[LabelledRow]]:
+def split_stratified(
+    rows: Sequence[LabelledRow], share: float, draw: int = 0
+) -> tuple[list[LabelledRow], list[LabelledRow]]:
     """Parts rows by the hash of their text into (train, dev), every class of two texts or more on both sides.
 
     A text is never on both sides, and stays on its own as rows are added, but for those moved for a rare class.
+    What one draw (0 to 7) left is parted by another: by the same one it would be parted where it was already.
     """
     texts: dict[str, list[LabelledRow]] = defaultdict(list)
     for row in rows:
         texts[text_key(row.text)].append(row)
     strata = {key: frozenset(stratum for row in group for stratum in _strata(row)) for key, group in texts.items()}
-    dev = {key for key in texts if int(key[:8], 16) / 0xFFFFFFFF < share}
+    dev = {key for key in texts if int(key[8 * draw : 8 * draw + 8], 16) / 0xFFFFFFFF < share}
     if 0 < share < 1:
         _balance(strata, dev)
     parts: tuple[list[LabelledRow], list[LabelledRow]] = ([], [])

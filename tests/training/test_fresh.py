@@ -172,6 +172,13 @@ def test_parts_share_no_answer_and_small_sets_hold_nothing_back(row):
     assert parted(rows[:100], own, 0.1).dev == own and len(parted(rows[:100], own, 0.1).train) == 100
 
 
+@pytest.mark.parametrize(("count", "held", "dev"), [(2000, 0.1, 0.135), (2000, 0.0, 0.15), (30_000, 0.1, 0.1)])
+def test_shares_of_the_parts(row, count, held, dev):
+    parts = parted([row(id=str(i), text=f"answer number {i}", sentiment="mixed") for i in range(count)], None, held)
+    assert len(parts.held) / count == pytest.approx(held, abs=0.02)
+    assert len(parts.dev) / count == pytest.approx(dev, abs=0.02)
+
+
 @pytest.mark.parametrize(("rows", "epochs"), [(100, 12), (5000, 10), (20_000, 2), (500_000, 1)])
 def test_large_sets_take_fewer_epochs(rows, epochs):
     assert plan_for(rows).epochs == epochs and plan_for(rows, 7).epochs == 7
