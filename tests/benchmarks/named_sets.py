@@ -1,6 +1,6 @@
 """Trains on the train split of public sets and scores on their development split, against the floors set for them.
 
-    HOLOS_DATASETS=... python -m tests.benchmarks.named_sets [--only nhs,mams] [--mode full|heads] [--keep DIR]
+    HOLOS_DATASETS=... python -m tests.benchmarks.named_sets [--only nhs,mams] [--trainings 3] [--keep DIR]
 
 Only the train split is learnt from; thresholds and the number of epochs are chosen on a part of it. Training starts
 from the model that ships, as `holos train` does. Prints one line for each figure: what was reached and the floor.
@@ -149,7 +149,7 @@ TASKS = (
 
 
 def run(
-    task: Task, datasets: Path, mode: str, folder: Path, epochs: int | None, say: Callable[[str], None]
+    task: Task, datasets: Path, mode: str, folder: Path, epochs: int | None, trainings: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Trains and scores one task; the figures, their floors and the seconds it took."""
     settings = load_settings()
@@ -162,10 +162,10 @@ def run(
     dev = [parse_row(row, task.file) for row in read if splits[row["id"]] == "dev"]
     began = perf_counter()
     out = folder / task.name
-    job = Job(labels, out, settings.data_dir, settings.cache_dir, mode=mode, held_share=0.0, epochs=epochs)
-    train_model(job, say)
+    where = {"data": labels, "out": out, "data_dir": settings.data_dir, "cache_dir": settings.cache_dir}
+    train_model(Job(**where, mode=mode, held_share=0.0, epochs=epochs, trainings=trainings), say)
     seconds = perf_counter() - began
-    figures_found = task.score(load_pipeline(job.out, settings.data_dir, settings.cache_dir), dev)
+    figures_found = task.score(load_pipeline(out, settings.data_dir, settings.cache_dir), dev)
     return {"task": task.name, "mode": mode, "seconds": round(seconds), "dev": len(dev), "figures": figures_found}
 
 
@@ -176,6 +176,7 @@ def main() -> None:
     parser.add_argument("--mode", default="full", choices=("full", "heads"))
     parser.add_argument("--keep", type=Path, help="folder to leave the models in")
     parser.add_argument("--epochs", type=int, help="at most; by the number of rows if left out")
+    parser.add_argument("--trainings", type=int, default=1, help="whose mean is scored; in full mode alone")
     arguments = parser.parse_args()
     settings = load_settings()
     if settings.datasets is None:
@@ -191,6 +192,7 @@ def main() -> None:
                 arguments.mode,
                 folder,
                 arguments.epochs,
+                arguments.trainings,
                 lambda line: print(line, file=sys.stderr),
             )
             for name, value in found["figures"].items():

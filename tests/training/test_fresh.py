@@ -172,6 +172,12 @@ def test_parts_share_no_answer_and_small_sets_hold_nothing_back(row):
     assert parted(rows[:100], own, 0.1).dev == own and len(parted(rows[:100], own, 0.1).train) == 100
 
 
+def test_several_trainings_want_full_mode(tmp_path):
+    job = Job(tmp_path / "labels.jsonl", tmp_path / "m", DATA, tmp_path, trainings=2)
+    with pytest.raises(InputError, match="--trainings wants --mode full"):
+        train_model(job, print)
+
+
 @pytest.mark.parametrize(("count", "held", "dev"), [(2000, 0.1, 0.135), (2000, 0.0, 0.15), (30_000, 0.1, 0.1)])
 def test_shares_of_the_parts(row, count, held, dev):
     parts = parted([row(id=str(i), text=f"answer number {i}", sentiment="mixed") for i in range(count)], None, held)
@@ -188,7 +194,7 @@ def test_large_sets_take_fewer_epochs(rows, epochs):
 @pytest.mark.slow
 @needs_model
 def test_full_mode_learns_goes_on_after_a_kill_and_leaves_the_held_rows(tmp_path):
-    """One epoch, killed at half-way and given again; a second process goes on from the first one's checkpoint."""
+    """Two trainings, killed in the first and given again; a second process goes on from the first one's checkpoint."""
     import signal
     import subprocess
     import sys
@@ -216,8 +222,9 @@ def test_full_mode_learns_goes_on_after_a_kill_and_leaves_the_held_rows(tmp_path
     second = subprocess.run(command, stderr=subprocess.PIPE, timeout=300, check=True)
     said = second.stderr.decode("utf-8")
     assert "going on from the checkpoint" in said and "about" in said and "GiB" in said
+    assert "training 1 of 2" in said and "training 2 of 2" in said
     model = json.loads((tmp_path / "m" / "model.json").read_text("utf-8"))
-    assert model["training"]["mode"] == "full" and not state.parent.exists()
+    assert model["training"]["mode"] == "full" and model["training"]["trainings"] == 2 and not state.parent.exists()
     held = read_labels(tmp_path / "m" / HELD)
     assert held and {row.text for row in held} < {row["text"] for row in labelled()}
 
@@ -230,6 +237,6 @@ from training.fresh import Job, train_model
 checkpoint.EVERY = 0.0
 checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)
 data, out, data_dir, cache = map(Path, sys.argv[1:])
-job = Job(data, out, data_dir, cache, mode="full", epochs=2)
+job = Job(data, out, data_dir, cache, mode="full", epochs=1, trainings=2)
 train_model(job, lambda line: print(line, file=sys.stderr, flush=True))
 """
