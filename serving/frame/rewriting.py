@@ -31,7 +31,7 @@ BATCH = 500
 BATCHES = 10
 """Of one run: seconds, so that a process that stops need not wait."""
 FAULTS = 10
-"""Answers that fail before any other did not: then it is not the answers, and the job is tried again later."""
+"""Answers that fail one after the other: then it is not the answers, and the job is tried again from there."""
 
 
 def ask(
@@ -68,19 +68,20 @@ def _worked(parts: Parts, job: Held) -> int:
 
 
 class _Run:
-    """How far a job is; `failed` answers are among those that are `done`."""
+    """How far a job is; `failed` answers, which are passed over for good, are among those that are `done`."""
 
     def __init__(self, parts: Parts, job: Held) -> None:
         self.parts, self.job = parts, job
         self.done, self.failed = job.done, job.result.get("failed", 0)
-        self._faults: list[Exception] = []
+        self._faults: list[Exception] = []  # since the last answer that went well
 
     def rewrite(self, uids: Sequence[str]) -> None:
         """Does these in one transaction, or where that fails in halves, so that a bad answer holds up no other."""
-        done = self.done + len(uids)
+        failed = self.failed + len(self._faults)
+        done = self.done + len(self._faults) + len(uids)
         try:
-            untangled(lambda: _batch(self.parts, self.job, uids, done, self.failed))
-            self.done = done
+            untangled(lambda: _batch(self.parts, self.job, uids, done, failed))
+            self.done, self.failed, self._faults = done, failed, []
         except (Lost, OperationalError):
             raise  # of this worker, or of the database: not of the answers
         except Exception as error:
@@ -91,7 +92,7 @@ class _Run:
                 self.rewrite(uids[len(uids) // 2 :])
 
     def count_faults(self) -> None:
-        """Passes over what failed for good, or raises it where no answer of the job has gone well."""
+        """Passes over what failed at the end, or raises it where no answer of the job has gone well."""
         if self._faults and self.done == self.failed:
             raise self._faults[0]
         self.done += len(self._faults)
@@ -100,7 +101,7 @@ class _Run:
     def _note(self, uid: str, error: Exception) -> None:
         logs.get_logger().error("answer_not_rewritten", job=self.job.id, response=uid, **logs.where(error))
         self._faults.append(error)
-        if self.done == self.failed and len(self._faults) >= FAULTS:
+        if len(self._faults) >= FAULTS:
             raise error
 
 

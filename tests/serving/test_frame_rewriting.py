@@ -181,19 +181,21 @@ def test_an_answer_that_cannot_be_rewritten_holds_up_no_other(
     assert client.get("/v1/taxonomy").json()["rewriting"] is None, "the next merge need not wait"
 
 
-def test_a_fault_of_all_answers_is_tried_again(
-    client: TestClient, parts: Parts, monkeypatch: pytest.MonkeyPatch, clock: Clock
+@pytest.mark.parametrize(("faults", "good", "left"), [(2, 0, 4), (5, 0, 4), (2, 1, 3)])
+def test_a_fault_that_is_not_of_the_answers_passes_over_none(
+    client: TestClient, parts: Parts, monkeypatch: pytest.MonkeyPatch, clock: Clock, faults: int, good: int, left: int
 ) -> None:
-    monkeypatch.setattr(rewriting, "FAULTS", 2)
-    items = send(client, *"abc")
+    monkeypatch.setattr(rewriting, "FAULTS", faults)
+    monkeypatch.setattr(rewriting, "BATCHES", 10)
+    items = send(client, *"abcd")
     step(client, "delivery.time", "merge", into="process.waiting")
     with monkeypatch.context() as patch:
-        _break(patch, [each["uid"] for each in items])
+        _break(patch, [each["uid"] for each in items[: len(items) - good]])  # the last to arrive is come to first
         with pytest.raises(ZeroDivisionError):
             rewriting.run_once(parts)
-    assert client.get("/v1/taxonomy").json()["rewriting"]["left"] == 3
+    assert client.get("/v1/taxonomy").json()["rewriting"]["left"] == left
     clock.forward(seconds=LEASE.total_seconds() + 1)
-    assert work(parts) == [2, 1] and tagged(parts) == ["process.waiting"] * 3
+    assert work(parts) == [left] and tagged(parts) == ["process.waiting"] * 4
 
 
 def _break(monkeypatch: pytest.MonkeyPatch, uids: list[str]) -> None:
