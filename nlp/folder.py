@@ -39,12 +39,13 @@ class EncoderRef:
 class Golden:
     """A sentence a loaded model must read as it did when it was made, before it may answer anybody.
 
-    `themes` are those it was sure of: another processor's arithmetic may move what is close to a threshold.
+    `themes` are those it was sure of: another processor's arithmetic may move what is close to a threshold. So may it
+    a sentiment that hardly leads, which is None.
     """
 
     text: str
     themes: tuple[str, ...]
-    sentiment: str
+    sentiment: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ def _calibration(node: Node, themes: int) -> Calibration:
 def _golden(node: Node) -> Golden:
     node.check_keys(_names(Golden))
     themes = tuple(theme.text() for theme in _each(node.at("themes")))
-    return Golden(node.at("text").text(), themes, node.at("sentiment").one_of(MOODS))
+    mood = node.at("sentiment").one_of(MOODS) if node.has("sentiment") else None
+    return Golden(node.at("text").text(), themes, mood)
 
 
 def _each(node: Node) -> tuple[Node, ...]:

