@@ -1,6 +1,7 @@
 """Builds the model that ships: `python -m training.default --datasets DIR --out data/models/default`."""
 
 import argparse
+import copy
 import json
 import random
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from nlp.pipeline import GENERAL
 from nlp.policy import Policy
 from nlp.priority import position
 from nlp.taxonomy import Taxonomy
+from nlp.tokens import TextTokenizer
 from training.assemble import ALPHA, RANK, fresh_network, head_weights, mean_network, with_golden
 from training.calibrate import Scores, calibrate, score_table
 from training.checkpoint import Checkpoint, fingerprint
@@ -83,12 +85,41 @@ def positions(rows: Sequence[LabelledRow], policy: Policy) -> list[float | None]
     return [position(policy, row.metric, row.score, row.scale) for row in rows]
 
 
-def train_once(rows: Corpus, partial: int, taxonomy: Taxonomy, plan: Plan, cache: Path, say: Say) -> Network:
-    """One training from the common start; `plan.seed` orders its rows. Goes on from its checkpoint after a kill."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where trainings start, how texts reach it, and what says that it is the same."""
+
+    network: Network
+    tokenizer: TextTokenizer
+    fingerprint: str
+
+
+def common_start(rows: Corpus, taxonomy: Taxonomy, plan: Plan, cache: Path, say: Say) -> Start:
+    """Where every training starts: a network that has read every row once, the partly labelled ones too."""
     network, tokenizer = fresh_network(RANK, ALPHA, len(taxonomy.ids), "attention", START)
+    every = rows.full + rows.partial
+    same = fingerprint(every, plan, RANK, ALPHA, taxonomy.ids)
+    checkpoint = Checkpoint(cache / "training-default-start", same)
+    train(network, tokenizer, taxonomy.ids, lambda _: every, plan, say, checkpoint=checkpoint)
+    return Start(network, tokenizer, same)
+
+
+def train_once(
+    start: Start,
+    rows: Corpus,
+    partial: int,
+    taxonomy: Taxonomy,
+    plan: Plan,
+    cache: Path,
+    say: Say,
+) -> Network:
+    """One training from a copy of the common start; `plan.seed` orders its rows, and the rows held back choose its
+    epoch. After a kill it goes on from its checkpoint."""
+    network, tokenizer = copy.deepcopy(start.network), start.tokenizer
     held = rows.held
     wanted = targets(held, taxonomy.ids)
-    checkpoint = Checkpoint(cache / f"training-default-{plan.seed}", fingerprint(rows.full, plan, taxonomy.ids))
+    same = fingerprint(held, start.fingerprint, plan, partial)
+    checkpoint = Checkpoint(cache / f"training-default-{plan.seed}", same)
     train(
         network,
         tokenizer,
@@ -132,9 +163,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("data/models/default"))
     parser.add_argument("--cache", type=Path, default=Path("build/cache"), help="where the filled encoder is kept")
-    parser.add_argument("--version", default="2026.11.2")
+    parser.add_argument("--version", default="2026.11.3")
     parser.add_argument("--partial", type=int, default=2500, help="partly labelled rows drawn for each epoch")
-    parser.add_argument("--epochs", type=int, default=Plan().epochs)
+    parser.add_argument("--epochs", type=int, default=5, help="of each training, after the start that they share")
     parser.add_argument("--trainings", type=int, default=3, help="whose mean is shipped")
     arguments = parser.parse_args()
 
@@ -144,8 +175,9 @@ def main() -> None:
     rows = corpus(arguments.data, arguments.datasets)
     taxonomy = read_taxonomy(arguments.data / "taxonomy.yaml")
     say(f"{len(rows.full)} labelled rows, {arguments.partial} of {len(rows.partial)} partly labelled an epoch")
+    start = common_start(rows, taxonomy, Plan(epochs=1, seed=START), arguments.cache, say)
     plans = [Plan(epochs=arguments.epochs, seed=START + number) for number in range(arguments.trainings)]
-    networks = [train_once(rows, arguments.partial, taxonomy, plan, arguments.cache, say) for plan in plans]
+    networks = [train_once(start, rows, arguments.partial, taxonomy, plan, arguments.cache, say) for plan in plans]
     model = build_model(rows, networks, taxonomy, plans[0], arguments.data)
     model = replace(model, version=arguments.version)
     save_model(with_golden(model, compose(model, arguments.data, arguments.cache)), arguments.out)

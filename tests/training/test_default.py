@@ -37,6 +37,9 @@ def test_the_recipe_of_the_shipped_model_runs_to_its_end(tmp_path, monkeypatch, 
     monkeypatch.setattr("sys.argv", ["training.default", *command])
     default.main()
     assert "80 labelled rows, 20 of 40 partly labelled an epoch" in capsys.readouterr().out
+    assert {folder.name for folder in tmp_path.glob("training-default-*")} == {
+        f"training-default-{name}" for name in ("start", default.START, default.START + 1)
+    }
     model = json.loads((tmp_path / "m" / "model.json").read_text("utf-8"))
     assert model["version"] == "tried" and model["training"]["trainings"] == 2
     (said,) = load_pipeline(tmp_path / "m", DATA, cache).classify([Response(id="1", text="Great food, rude waiter.")])
