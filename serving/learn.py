@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nlp.errors import HolosError, InputError
+from nlp.errors import HolosError, InputError, ModelError
 from serving.console import FAILED, complain, errors
 
 if TYPE_CHECKING:
@@ -85,15 +85,20 @@ def promote(
     with errors():
         settings = load_settings()
         from serving import promotion
+        from serving.registry import digest_of
 
-        over, champion = promotion.before(settings)
-        gate = _ask_gate(settings, folder, champion, data, force)
+        now = promotion.before(settings)
+        if now.flaw:
+            complain(now.flaw)
+        digest = digest_of(folder)
+        gate = _ask_gate(settings, folder, now.folder, data, force)
         for line in (*gate.remarks, *gate.reasons):
             complain(line)
         if not gate.passed and not force:
-            complain(f"refused: {over or promotion.SHIPPED} stays the champion; to promote all the same: --force")
+            champion = now.version or promotion.SHIPPED
+            complain(f"refused: {champion} stays the champion; to promote all the same: --force")
             raise typer.Exit(FAILED)
-        promotion.record(settings, folder, gate, over, force=force, note=note, say=typer.echo)
+        promotion.record(settings, folder, digest, gate, now.version, force=force, note=note, say=typer.echo)
 
 
 def rollback(
@@ -162,7 +167,7 @@ def encoder(
 
 
 def _ask_gate(settings: "Settings", folder: Path, champion: Path, data: Path | None, force: bool) -> "Gate":
-    """What the gate says of a candidate; where it is forced without rows, only that the model works."""
+    """What the gate says of a candidate; forced without rows or against no readable champion, only that it works."""
     from rich.console import Console
 
     from serving import promotion
@@ -170,14 +175,21 @@ def _ask_gate(settings: "Settings", folder: Path, champion: Path, data: Path | N
 
     options = {"encoder": settings.encoder}
     try:
+        from nlp.artifact import load_pipeline
         from training.promote import HELD, weigh
 
-        if force and data is None and not (folder / HELD).is_file():
-            from nlp.artifact import load_pipeline
-
+        def works(why: str) -> Gate:
             load_pipeline(folder, settings.data_dir, settings.cache_dir, **options)
-            return Gate(None, (promotion.NOT_COMPARED,))
-        weighed = weigh(folder, champion, data, settings.data_dir, settings.cache_dir, **options)
+            return Gate(None, (why,))
+
+        if force and data is None and not (folder / HELD).is_file():
+            return works(promotion.NOT_COMPARED)
+        try:
+            weighed = weigh(folder, champion, data, settings.data_dir, settings.cache_dir, **options)
+        except ModelError as error:
+            if not force:
+                raise
+            return works(f"not compared: {error}")
     except ModuleNotFoundError as error:
         raise HolosError(f"promote needs {error.name}; install it with: pip install 'holos[train]'") from None
     gate = promotion.gate_of(weighed.verdict)

@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nlp.errors import HolosError
+from nlp.errors import HolosError, ModelError
 from serving.lineage import Champion, Gate
 from serving.registry import Registry, Stored
 from serving.settings import Settings
@@ -21,13 +22,25 @@ NOT_COMPARED = "not compared with the champion: there were no labelled rows"
 Say = Callable[[str], None]
 
 
-def before(settings: Settings) -> tuple[str | None, Path]:
-    """The version and the folder of the champion, or of the model that ships (None)."""
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The champion that a candidate meets: its version (None: the model that ships), its folder, what is wrong."""
+
+    version: str | None
+    folder: Path
+    flaw: str | None = None
+
+
+def before(settings: Settings) -> Before:
+    """The champion now. One that was damaged since can still be replaced."""
     registry = Registry(settings.models_dir)
     champion = registry.champion()
     if champion is None or champion.version is None:
-        return None, settings.shipped_model
-    return champion.version, registry.stored(champion.version).folder
+        return Before(None, settings.shipped_model)
+    try:
+        return Before(champion.version, registry.stored(champion.version).folder)
+    except ModelError as error:
+        return Before(champion.version, registry.path(champion.version), str(error))
 
 
 def gate_of(verdict: Any) -> Gate:
@@ -37,11 +50,19 @@ def gate_of(verdict: Any) -> Gate:
 
 
 def record(
-    settings: Settings, folder: Path, gate: Gate, over: str | None, *, force: bool, note: str | None, say: Say
+    settings: Settings,
+    folder: Path,
+    digest: str,
+    gate: Gate,
+    over: str | None,
+    *,
+    force: bool,
+    note: str | None,
+    say: Say,
 ) -> Champion:
-    """Makes the model in `folder` the champion, and saves it in the BentoML model store as well."""
+    """Makes the model in `folder`, still of this `digest`, the champion; saves it in the BentoML model store too."""
     registry = Registry(settings.models_dir)
-    stored = registry.add(folder)
+    stored = registry.add(folder, digest)
     forced = force and not gate.passed
     champion = registry.promote(stored.version, gate, by=user(), forced=forced, note=note, over=over)
     say(

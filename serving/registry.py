@@ -121,8 +121,11 @@ class Registry:
             raise NothingEarlier(f"the model that ships is in use, and {self.folder} knows no model before it")
         return stack[-2] if len(stack) > 1 else None
 
-    def add(self, source: Path) -> Stored:
-        """Copies a model folder into the registry, whole or not at all; one of the same content is left as it is."""
+    def add(self, source: Path, digest: str | None = None) -> Stored:
+        """Copies a model folder into the registry, whole or not at all; one of the same content is left as it is.
+
+        ModelError where it is not, or no more, the model with this `digest`.
+        """
         from nlp.folder import load_model
 
         version = load_model(source).version  # a folder that is no whole model is refused here
@@ -130,6 +133,8 @@ class Registry:
             raise ModelError(f"{source}: version {version!r} has other signs than A-Z a-z 0-9 . _ - or over 63 of them")
         with self._locked():
             folder = self.path(version)
+            if digest is not None and digest_of(source) != digest:
+                raise ModelError(f"{source} was changed while it was compared; promote it again")
             if not folder.is_dir():
                 _clean(folder.parent)
                 _copy(source, folder)

@@ -91,23 +91,29 @@ def compare(
     new = 0 if shared else sum(len(row.themes or ()) for row in rows)
     verdict = judge(figures, policy, new=new)
     remarks = _of_taxonomies(champion_themes, candidate_themes, policy)
+    unseen = [name for name in _wanted(themes) if not any(each.figure == name for each in figures)]
+    if unseen:
+        remarks = (*remarks, f"not compared, for no row has labels to find: {', '.join(unseen)}")
     return replace(verdict, remarks=(*remarks, *verdict.remarks))
 
 
 def _figures(
     rows: Sequence[LabelledRow], counts: Sequence[Tally], themes: Sequence[str], policy: GatePolicy
 ) -> list[Compared]:
-    figures = FIGURES if themes else tuple(name for name in FIGURES if name not in (THEMES, PAIRS))
     everywhere = list(range(len(rows)))
     places: list[tuple[Kind, str, list[int]]] = [("overall", ALL, everywhere)]
     places += [("language", language, members) for language, members in groups(rows)[0].items()]
     found = [
         _pooled(figure, kind, group, [each.take(members) for each in counts])
         for kind, group, members in places
-        for figure in figures
+        for figure in _wanted(themes)
     ]
     found += [_theme(theme, at, counts) for at, theme in enumerate(themes) if policy.is_severe(theme)]
     return [each for each in found if each.support]
+
+
+def _wanted(themes: Sequence[str]) -> tuple[str, ...]:
+    return FIGURES if themes else tuple(name for name in FIGURES if name not in (THEMES, PAIRS))
 
 
 def _pooled(figure: str, kind: Kind, group: str, counts: Sequence[Tally]) -> Compared:

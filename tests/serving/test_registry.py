@@ -17,7 +17,7 @@ from model_folders import VERBATIM, model_folder
 from nlp.errors import InputError, ModelError
 from serving import registry as module
 from serving.lineage import Gate
-from serving.registry import NothingEarlier, Registry
+from serving.registry import NothingEarlier, Registry, digest_of
 from serving.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +67,15 @@ def test_another_model_of_the_same_version_is_refused(registry: Registry, tmp_pa
     registry.add(model_folder(tmp_path / "a", "v1"))
     with pytest.raises(ModelError, match="another model of version v1"):
         registry.add(model_folder(tmp_path / "b", "v1", training={"rows": 2}))
+
+
+def test_a_folder_that_changed_since_it_was_looked_at_is_not_taken(registry: Registry, tmp_path: Path) -> None:
+    compared = digest_of(model_folder(tmp_path / "m", "v1"))
+    model_folder(tmp_path / "n", "v2")
+    with pytest.raises(ModelError, match="changed while it was compared"):
+        registry.add(tmp_path / "n", compared)
+    assert registry.versions() == []
+    assert registry.add(tmp_path / "m", compared).digest == compared
 
 
 @pytest.mark.parametrize("version", ["../out", "a/b", "", "v" * 70, "-v"])

@@ -161,6 +161,8 @@ def test_only_shared_themes_are_compared_and_this_is_said(row, said) -> None:
         "only the 1 themes that both models know were compared",
         "themes of the champion that the candidate does not know: b, trust.safety",
         "severe ones among them: trust.safety",
+        "not compared, for no row has labels to find: theme+sentiment micro-F1, sentiment accuracy, justified F1, "
+        "priority one F1",
     )
 
 
@@ -238,3 +240,26 @@ def test_promote_refuses_records_force_and_rolls_back(tmp_path: Path, monkeypatc
     assert "same is the champion again" in holos("rollback").output
     assert "the model that ships is the champion again" in holos("rollback").output
     assert holos("rollback").exit_code == 1
+
+
+def test_a_champion_that_cannot_be_read_can_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLOS_MODELS_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "bentoml"))
+    for name in ("one", "two"):
+        shutil.copytree(DATA / "models" / "default", tmp_path / name)
+        path = tmp_path / name / "model.json"
+        path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"version": name}), "utf-8")
+    labels = tmp_path / "labels.jsonl"
+    labels.write_text('{"id": "1", "text": "Late again", "sentiment": "negative"}\n', "utf-8")
+
+    def promote(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["promote", *map(str, arguments), "--data", str(labels)])
+
+    assert promote(tmp_path / "one", "--force").exit_code == 0
+    (tmp_path / "models" / "versions" / "one" / "model.json").write_text("{}", "utf-8")
+    said = promote(tmp_path / "two")
+    assert said.exit_code and "not as it was promoted" in said.output
+    said = promote(tmp_path / "two", "--force")
+    assert said.exit_code == 0, said.output
+    change = Registry(tmp_path / "models").lineage()[-1]
+    assert change.to == "two" and change.forced and change.gate.reasons[0].startswith("not compared: ")
