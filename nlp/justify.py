@@ -61,9 +61,10 @@ def rule_kind(rules: JustifyRules, text: str, language: str, question: str | Non
         return None if _EMOTICON.fullmatch(bare) or _has_symbol(bare) else "empty"
     if bare.isdecimal():
         return None if _has_any(rules.counting, question) else "junk"
+    says_yes_or_no = bool(question) and not _has_any(rules.open_questions, question)
     if phrase in rules.yes_no:
-        return None if question and not _has_any(rules.open_questions, question) else "non_answer"
-    if _is_non_answer(rules, phrase):
+        return None if says_yes_or_no else "non_answer"
+    if _is_non_answer(rules, phrase, says_yes_or_no):
         return "non_answer"
     if _without_numbers(phrase) in rules.junk or _is_mash(rules, text, language):
         return "junk"
@@ -122,18 +123,23 @@ def _has_any(phrases: frozenset[str], question: str | None) -> bool:
     return any(f" {phrase} " in asked for phrase in phrases)
 
 
-def _is_non_answer(rules: JustifyRules, phrase: str) -> bool:
+def _is_non_answer(rules: JustifyRules, phrase: str, says_yes_or_no: bool) -> bool:
+    """Whether fillers at both ends leave a non-answer, or leave nothing of a yes or a no ("nie, dziękuję")."""
     words = phrase.split()
-    start, end = 0, len(words)
-    while start < end <= _LONGEST_NON_ANSWER:
+    if len(words) > _LONGEST_NON_ANSWER:
+        return False
+    found = rules.non_answers if says_yes_or_no else rules.non_answers | rules.yes_no
+    answered = not says_yes_or_no and not rules.yes_no.isdisjoint(words)
+    waiting, seen = [(0, len(words))], set()
+    while waiting:
+        start, end = place = waiting.pop()
         rest = " ".join(words[start:end])
-        if rest in rules.non_answers or rest in rules.yes_no:
+        if rest in found or (not rest and answered):
             return True
-        head = _filler_length(rules, words[start:end], from_end=False)
-        tail = 0 if head else _filler_length(rules, words[start:end], from_end=True)
-        if not head and not tail:
-            return False
-        start, end = start + head, end - tail
+        if rest and place not in seen:
+            seen.add(place)
+            head, tail = (_filler_length(rules, words[start:end], from_end=at_end) for at_end in (False, True))
+            waiting += [(start + head, end)] * bool(head) + [(start, end - tail)] * bool(tail)
     return False
 
 

@@ -17,6 +17,9 @@ _SIGNAL_WORDS = {
 }
 
 
+SILENT = frozenset({"empty", "non_answer", "junk"})  # kinds of comment that say nothing
+
+
 @dataclass(frozen=True, slots=True)
 class _Placed:
     """Where a score lies: its band and group, if any, and the sentence that says so."""
@@ -35,9 +38,10 @@ def rank(
     signals: tuple[str, ...],
 ) -> Ranking:
     """The group, the priority (None: no case) and the rule that gave it, in words."""
-    placed = _place(policy, response, sentiment)
+    silent = justification.kind in SILENT  # what a model reads into "n/a" is no mood and no complaint
+    placed = _place(policy, response, None if silent else sentiment)
     consent = response.respondent.contact_consent if response.respondent else None
-    negative = [tag.label for tag in themes if tag.sentiment.label == "negative"]
+    negative = [tag.label for tag in themes if tag.sentiment.label == "negative" and not silent]
     for rule in policy.rules:
         if (
             (not rule.bands or placed.band in rule.bands)
@@ -98,7 +102,7 @@ def _bands_on(entry: Metric, scale: Scale) -> tuple[Band, ...]:
     return tuple(Band(item.name, item.group, item.up_to and _FRACTION_OF[item.name]) for item in kept)
 
 
-def _place(policy: Policy, response: Response, sentiment: Sentiment) -> _Placed:
+def _place(policy: Policy, response: Response, sentiment: Sentiment | None) -> _Placed:
     found = _find(policy, response.metric, response.score, response.scale)
     if found is None:
         return _place_without_score(policy.no_score, response, sentiment)
@@ -111,9 +115,9 @@ def _place(policy: Policy, response: Response, sentiment: Sentiment) -> _Placed:
     return _Placed(entry.name, entry.group, words)
 
 
-def _place_without_score(stand_in: StandIn, response: Response, sentiment: Sentiment) -> _Placed:
+def _place_without_score(stand_in: StandIn, response: Response, sentiment: Sentiment | None) -> _Placed:
     missing = "no score was given" if response.score is None else "the score came without metric or scale"
-    if sentiment.label != stand_in.sentiment or sentiment.confidence < stand_in.min_confidence:
+    if sentiment is None or sentiment.label != stand_in.sentiment or sentiment.confidence < stand_in.min_confidence:
         return _Placed(None, None, missing)
     words = f"{missing}, {sentiment.label} sentiment (confidence {sentiment.confidence:.2f}) stands in for the"
     return _Placed(stand_in.band, None, f"{words} {stand_in.band} band")

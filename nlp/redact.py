@@ -15,7 +15,9 @@ _DIGIT = re.compile(r"\d")
 _LAST_PIECE = re.compile(r"[\W_]+\w*$")
 # A stop after fewer letters ends an abbreviation: "zam. 123".
 _SENTENCE_END = re.compile(r"\w{5}\.\s|[!?\n]")
-_ADDRESS = re.compile(r"[^?#]*?(?://|www\.)?(?P<host>[^/?#]+)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?P<host>[^/?#:]+)", re.IGNORECASE)
+# Between a word and the number that is its own: "zamówienie nr 601234567", but not "zamówienie nie doszło 601234567".
+_OWN_NUMBER = re.compile(r"[\s:.,#№-]*(?:(?:nr|numer|no|number|номер|is|to)\b[\s:.,#№-]*)?", re.IGNORECASE)
 # How a match is confirmed: by its check alone, by its shape, by a context word.
 _CHECKED, _SHAPED, _NAMED = range(3)
 
@@ -88,11 +90,13 @@ class Redactor:
         if recogniser.context is None:
             return False, denied_at >= 0
         wanted_at = max((word.end() for word in recogniser.context.finditer(text, near, start)), default=-1)
-        if max(wanted_at, denied_at) >= 0:
-            return wanted_at >= denied_at, denied_at > wanted_at
+        if wanted_at >= denied_at and wanted_at >= 0:
+            return True, False
         line_end = text.find("\n", end)
         stop = min(end + window, line_end if line_end >= 0 else len(text))
-        return recogniser.context.search(text, end, stop) is not None, False
+        own = denied_at >= 0 and _OWN_NUMBER.fullmatch(text, denied_at, start)
+        wanted = not own and recogniser.context.search(text, end, stop) is not None
+        return wanted, denied_at >= 0 and not wanted
 
     def _denied_at(self, text: str, start: int) -> int:
         """Where the last word ends that makes what follows it, in its sentence, a thing's number; -1 if none does."""

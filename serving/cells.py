@@ -13,9 +13,18 @@ OPEN = ("respondent.", "attributes.")
 """Parents that take any name beside those the contract gives."""
 
 _NUMBERS = {"score", "scale.min", "scale.max", "respondent.value"}
+_OPTIONAL = {*_NUMBERS, "respondent.contact_consent"}
 _KNOWN = {*_NUMBERS, "respondent.id", "respondent.segment", "respondent.contact_consent"}
-_YES = {"true", "1", "yes", "y", "tak", "так", "да"}
-_NO = {"false", "0", "no", "n", "nie", "ні", "нет"}
+_YES = {"true", "1", "1.0", "t", "yes", "y", "tak", "так", "да"}
+_NO = {"false", "0", "0.0", "f", "no", "n", "nie", "ні", "нет"}
+_ABSENT = {"n/a", "na", "n.a.", "null", "none", "-", "–", "—", "brak", "b/d", "nd", "n/d", "немає", "н/д"}
+"""What tables hold where a number or a consent is missing."""
+_THOUSANDS = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?!\d))", re.ASCII)
+# "9/10", "10 - bardzo prawdopodobne", "0 (wcale)", "9 pkt": what surveys write for a score and its label.
+_LABELLED = re.compile(
+    r"(?P<score>\d{1,3}(?:[.,]\d+)?)(?:\s*/\s*\d+(?:\s.*)?|\s*[-–—:(]\s*[^\d\s].*|\s*(?:pkt|points?|stars?|бал\w*)\b.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,3})?|[+-]?(nan|inf)", re.ASCII | re.IGNORECASE)
 
 
@@ -25,6 +34,10 @@ def read_cell(key: str, value: Any, column: str) -> Any:
         value = value.strip()
     if value is None or value == "" or (key not in _NUMBERS and _is_nan(value)):
         return "" if key == "text" else None
+    if key in _OPTIONAL and isinstance(value, str) and value.lower() in _ABSENT:
+        return None
+    if key == "score" and isinstance(value, str) and (found := _LABELLED.fullmatch(value)):
+        value = found["score"]
     if key in _NUMBERS:
         return _number(value, key, column)
     if key == "respondent.contact_consent":
@@ -56,6 +69,8 @@ def _number(value: Any, key: str, column: str) -> float:
         return float(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
+    if isinstance(value, str) and key == "respondent.value":
+        value = _THOUSANDS.sub("", value)
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         return float(value.replace(",", "."))
     raise ValueError(f"{called(key, column)} is not a number")

@@ -209,3 +209,28 @@ def test_broken_rules_are_refused_with_file_and_key(path: tuple[Any, ...], value
     place[path[-1]] = value
     with pytest.raises(PolicyError, match=rf"^own\.yaml: {message}"):
         parse_rules(data, "own.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nie, dziękuję",
+        "Ні, дякую",
+        "Нет, спасибо",
+        "Nie mam żadnych uwag, dziękuję",
+        "Предложений нет",
+        "Пропозицій немає",
+    ],
+)
+def test_a_thankful_no_is_no_answer(text: str) -> None:
+    assert _kind(text) == "non_answer"
+
+
+@pytest.mark.parametrize("text", ["Dziękuję", "nie polecam", "nie, dziękuję, obsługa okropna", "tak, polecam"])
+def test_thanks_and_verdicts_beside_a_no_are_left_to_the_model(text: str) -> None:
+    assert _kind(text) is None
+
+
+def test_a_thankful_yes_answers_a_question_of_yes_or_no() -> None:
+    assert _kind("Tak, dziękuję", question="Czy pokój był czysty?") is None
+    assert _kind("Tak, dziękuję", question="Co możemy poprawić?") == "non_answer"

@@ -301,3 +301,17 @@ def test_where_a_score_stands_on_its_scale(
     metric: str, score: float | None, scale: Scale | None, wanted: float | None
 ) -> None:
     assert position(_POLICY, metric, score, scale) == wanted
+
+
+@pytest.mark.parametrize("kind", ["empty", "non_answer", "junk"])
+def test_a_comment_that_says_nothing_has_no_mood_and_no_unhappy_theme(kind: str) -> None:
+    angry = Sentiment("negative", 0.99, -0.98)
+    tag = ThemeTag("general", "General opinion", 0.9, 0.4, angry, (Span(0, 4),))
+
+    def ranked(score: float | None, kind: str) -> Ranking:
+        response = Response("r-1", "nothing", metric="nps", score=score)
+        return rank(_POLICY, response, angry, (tag,), Justification(False, 0.99, kind), ())
+
+    assert ranked(9, kind).priority is None and ranked(None, kind).priority is None
+    assert ranked(2, kind).priority == 2
+    assert ranked(9, "verdict_only").priority == 4 and ranked(None, "verdict_only").priority == 2

@@ -135,11 +135,35 @@ def test_scores_with_a_decimal_comma(tmp_path, cell, score):
     assert row.item.score == score
 
 
-@pytest.mark.parametrize("cell", ["nine", "9/10", "1 000", "٣", "1e9999999"])
+@pytest.mark.parametrize("cell", ["nine", "9-10", "2026-11-02", "01.02.2026", "1 000", "٣", "1e9999999"])
 def test_a_score_that_is_no_number_is_the_rows_problem(tmp_path, cell):
     (row,) = read(written(tmp_path / "a.csv", f"score;text\n{cell};x\n"))
     assert (row.item, row.problem.code) == (None, "invalid_row")
     assert cell not in row.problem.detail
+
+
+@pytest.mark.parametrize(
+    ("cell", "score"),
+    [
+        ("9/10", 9),
+        ("9 / 10", 9),
+        ("10 - bardzo prawdopodobne", 10),
+        ("0 (wcale)", 0),
+        ("7: скоріше так", 7),
+        ("8,5 pkt", 8.5),
+        ("5 баллов", 5),
+        *((cell, None) for cell in ("N/A", "-", "brak", "NULL", "н/д")),
+    ],
+)
+def test_a_score_with_its_label_or_a_word_for_none_loses_no_verbatim(tmp_path, cell, score):
+    (row,) = read(written(tmp_path / "a.csv", f"score;text\n{cell};x\n"))
+    assert (row.item.text, row.item.score) == ("x", score)
+
+
+@pytest.mark.parametrize(("cell", "value"), [("1 200,50", 1200.5), ("12 345 678", 12_345_678), ("n/a", None)])
+def test_values_may_group_their_thousands(tmp_path, cell, value):
+    (row,) = read(written(tmp_path / "a.csv", f"respondent.value;respondent.contact_consent;text\n{cell};1.0;x\n"))
+    assert (row.item.respondent.value, row.item.respondent.contact_consent) == (value, True)
 
 
 def test_nan_scores_reach_the_content_check(tmp_path, word_classifier):
