@@ -11,7 +11,13 @@ _GAP = re.compile(r"\s*[:,–-]?\s*")
 _BETWEEN = re.compile(r"[ \t]+")
 _BETWEEN_AFTER_SHORT = re.compile(r"\.?[ \t]*")
 _NAME_OVER = re.compile(r"\s*(?:[.,!?;:()\n–-]|$)")
-_LINE_OVER = re.compile(r"[ .!,:;)]*(?:\n|$)")
+# After a signature: the end of the line, how to reach the person, or a pictograph.
+_SIGNATURE_OVER = re.compile(
+    r"[ .!,:;)|]*(?:\n|$|<[A-Z_]+>|(?:tel|тел|phone|e-?mail)\b|[+(]?\d[\d ()-]{5}|"
+    r"[\u2600-\u27bf]|[\U0001f300-\U0001faff])",
+    re.IGNORECASE,
+)
+_STOP = re.compile(r"[.!]")
 _SENTENCE_HEAD = re.compile(r"(?:^|[.!?,\n(])\s*\Z")
 _MOST_WORDS = 3
 # How far back the head of a sentence may stand from the phrase: its last stop and the blanks after it.
@@ -30,16 +36,21 @@ def find_names(rules: NameRules, text: str) -> Iterator[Span]:
                 if " " in name.of(text) or _NAME_OVER.match(text, name.end):
                     yield name
     for phrase in rules.signatures.finditer(text):
-        for name in _after(rules, text, phrase, any_case=False):
-            if _LINE_OVER.match(text, name.end):
+        stop = _STOP.match(text, phrase.end())
+        for name in _after(rules, text, phrase, any_case=False, start=stop.end() if stop else None):
+            # After a full stop one word alone may be a verdict: "Pozdrawiam. Dramat."
+            if _SIGNATURE_OVER.match(text, name.end) and (not stop or " " in name.of(text)):
                 yield name
 
 
-def _after(rules: NameRules, text: str, phrase: re.Match[str], any_case: bool) -> Iterator[Span]:
+def _after(
+    rules: NameRules, text: str, phrase: re.Match[str], any_case: bool, start: int | None = None
+) -> Iterator[Span]:
+    start = phrase.end() if start is None else start
     # In a text all in capitals a capital says nothing.
-    words = _capitalised(rules, text, phrase.end(), allow_capitals=not phrase[0].isupper())
+    words = _capitalised(rules, text, start, allow_capitals=not phrase[0].isupper())
     if not words and any_case:
-        words = _lower_case(rules, text, phrase.end())
+        words = _lower_case(rules, text, start)
     if words:
         yield Span(words[0].start(), words[-1].end())
 
