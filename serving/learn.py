@@ -259,12 +259,23 @@ def run_training(command: str, **arguments: Any) -> None:
             arguments["model"] = settings.model_dir
         if not arguments["data"].exists():
             raise InputError(f"{arguments['data']} does not exist; name a file of labelled rows")
+        _keep_inputs(arguments)
         try:
             from training import cli
 
             getattr(cli, command)(**arguments, data_dir=settings.data_dir, cache_dir=settings.cache_dir)
         except ModuleNotFoundError as error:
             raise HolosError(f"{command} needs {error.name}; install it with: pip install 'holos[train]'") from None
+
+
+def _keep_inputs(arguments: dict[str, Any]) -> None:
+    """InputError where what a command writes is a file that it reads."""
+    out = arguments.get("output") or arguments.get("out")
+    if out is None or not out.is_file():
+        return
+    for given in arguments.values():
+        if isinstance(given, Path) and given is not out and given.exists() and given.samefile(out):
+            raise InputError(f"{out} is the input; give another name with --out")
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (labels, train, evaluate, review, drift, promote, rollback, models, encoder)

@@ -35,10 +35,13 @@ class TokenStates:
         with FileLock(self._folder / "lock"):
             self._complete(keys, texts, questions)
         width = self._encoder.dimension
-        if not any(self._known[key][1] for key in keys):
+        places = [self._known[key] for key in keys]
+        whole = max((start + tokens for start, tokens in places if tokens), default=0)
+        if not whole:
             return [np.zeros((0, width), np.float16) for _ in keys]
-        mapped = np.memmap(self._states, np.float16, "r").reshape(-1, width)
-        return [mapped[start : start + tokens] for start, tokens in (self._known[key] for key in keys)]
+        # What a kill left behind them need not be whole rows.
+        mapped = np.memmap(self._states, np.float16, "r", shape=(whole, width))
+        return [mapped[start : start + tokens] for start, tokens in places]
 
     def _complete(self, keys: Sequence[bytes], texts: Sequence[str], questions: Sequence[str | None]) -> None:
         self._known = {bytes(entry["key"]): (int(entry["start"]), int(entry["tokens"])) for entry in self._entries()}

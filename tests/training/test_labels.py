@@ -356,3 +356,26 @@ def test_a_wrong_call_ends_with_two_and_says_why(tmp_path, monkeypatch, holos, a
     write_labels([LabelledRow(str(n), f"text {n}", themes=frozenset("c")) for n in range(20)], tmp_path / "in.csv")
     code, _, err = holos(*arguments)
     assert code == 2 and message in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["labels", "in.jsonl", "-o", "link.jsonl"],
+        ["evaluate", "--data", "in.jsonl", "-o", "in.jsonl"],
+        ["review", "in.jsonl", "-o", "in.jsonl"],
+        ["drift", "in.jsonl", "in.jsonl", "-o", "in.jsonl"],
+    ],
+)
+def test_no_command_writes_over_what_it_reads(tmp_path, monkeypatch, command):
+    from typer.testing import CliRunner
+
+    from serving.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    kept = '{"id": "1", "text": "Late again", "sentiment": "negative", "touchpoint": "app"}\n'
+    (tmp_path / "in.jsonl").write_text(kept, "utf-8")
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "in.jsonl")
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2 and "is the input; give another name" in result.output
+    assert (tmp_path / "in.jsonl").read_text("utf-8") == kept

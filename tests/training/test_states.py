@@ -68,6 +68,17 @@ def test_chunks_are_written_one_by_one_and_a_kill_costs_one(tmp_path, monkeypatc
     assert [state[:, 0].tolist() for state in found] == [[3], [3, 3], [5], [4], [4], [3]]
 
 
+@pytest.mark.parametrize("tail", [1, 13, 14])
+def test_half_a_row_that_a_kill_left_behind_is_passed_over(tmp_path, tail):
+    encoder = CountingEncoder()
+    TokenStates(tmp_path, encoder).of(["a bb"], [None])
+    (folder,) = tmp_path.iterdir()
+    with (folder / STATES_FILE).open("ab") as file:
+        file.write(b"x" * tail)
+    (found,) = TokenStates(tmp_path, encoder).of(["a bb"], [None])
+    assert found[:, 0].tolist() == [1, 2] and encoder.read == ["a bb"]
+
+
 @pytest.mark.parametrize("cut", [1, 7, 30])
 def test_a_damaged_index_or_file_costs_a_second_reading_and_no_wrong_states(tmp_path, cut):
     encoder = CountingEncoder()
