@@ -32,7 +32,7 @@ def calibrate(
     """Fits scales, shifts, temperatures and thresholds to development logits (see finetune.predict).
 
     Thresholds serve the micro-F1 over all themes, in which frequent ones weigh most; or with `each_theme` the F1 of
-    each theme, which finds more of the rare ones at hardly any cost to the others.
+    each theme, which finds more of the rare ones at hardly any cost to the others; 0.5 where no row has the theme.
     """
     theme_scale, theme_shift = _platt_per_label(logits["themes"], wanted.themes)
     signal_scale, signal_shift = _platt_per_label(logits["signals"], wanted.signals)
@@ -40,7 +40,7 @@ def calibrate(
     sentiment_temperature = _temperature(logits["sentiment"], wanted.sentiment)
     mood_temperature = _temperature(logits["moods"].reshape(-1, logits["moods"].shape[-1]), wanted.moods.reshape(-1))
     themes = sigmoid(theme_scale * logits["themes"] + theme_shift)
-    cuts = expected_f1_thresholds(themes, wanted.themes) if each_theme else micro_thresholds(themes, wanted.themes)
+    cuts = _theme_thresholds(themes, wanted.themes) if each_theme else micro_thresholds(themes, wanted.themes)
     fallback = _fallback(themes, wanted.themes, cuts, general)
     signals = sigmoid(signal_scale * logits["signals"] + signal_shift)
     moods = softmax(logits["moods"] / mood_temperature)
@@ -177,6 +177,11 @@ def expected_f1_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.
     return np.array([max(FINE_GRID, key=lambda cut, own=column: expected(own, cut)) for column in columns])
 
 
+def _theme_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """As `expected_f1_thresholds`; neutral for themes without positives, whose probabilities nothing proves."""
+    return np.where((labels == 1).any(axis=0), expected_f1_thresholds(probabilities, labels), NEUTRAL)
+
+
 def _fallback(probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray, general: int | None) -> float:
     def score(cut: float) -> tuple[float, float]:
         return _chosen_f1(probabilities, labels, thresholds, cut, general), -abs(cut - NEUTRAL)
@@ -218,7 +223,8 @@ def _signal_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndar
 
 def _mood_weight(moods: np.ndarray, sentiment: np.ndarray, wanted: Targets, applies) -> float:
     known = wanted.moods != UNKNOWN
-    rows = [i for i in range(len(moods)) if applies(int((wanted.themes[i] == 1).sum())) and known[i].any()]
+    counts = np.where((wanted.themes != UNKNOWN).any(axis=1), (wanted.themes == 1).sum(axis=1), known.sum(axis=1))
+    rows = [i for i in range(len(moods)) if applies(counts[i]) and known[i].any()]
     if not rows:
         return 0.0
 

@@ -1,7 +1,7 @@
 """Trains a model of the user's own code frame, on labelled rows alone."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -18,28 +18,26 @@ from nlp.pipeline import GENERAL
 from nlp.redact import Redactor
 from nlp.taxonomy import Taxonomy, parse_taxonomy
 from nlp.text import normalise
+from nlp.types import SIGNALS
 from training.assemble import ALPHA, RANK, fresh_network, head_weights, load_heads, mean_network, with_golden
 from training.calibrate import calibrate
 from training.checkpoint import Checkpoint, fingerprint
 from training.datacard import data_card
-from training.dataset import LabelledRow, targets
+from training.dataset import LabelledRow, name_rows, targets
 from training.encoder import adapter_arrays, load_adapter
 from training.estimate import estimate
 from training.finetune import Plan, predict, train
 from training.fit import FitPlan, fit, predict_heads
-from training.inherit import inherited, inherited_calibration, unlabelled
+from training.inherit import TASKS, inherited, inherited_calibration, teaching, unlabelled
 from training.labels import read_labels, write_labels
 from training.network import Heads
-from training.prepare import prepare, split_stratified
+from training.prepare import Parts, parted, prepare
 from training.promote import HELD
 from training.selection import development_score
 from training.start import known_themes, start
 from training.states import TokenStates
 
-DEV_SHARE = 0.15  # of what is learnt from, to choose thresholds on
-DEV_MOST = 3_000  # rows, about: enough for thresholds, and more would only be missing where they teach
 HELD_SHARE = 0.1  # of all rows, kept from training and thresholds alike, for `holos promote` to judge by
-HELD_FROM = 300  # rows; with fewer the development rows stand in: each is needed for learning
 FEWEST = 10  # rows; with fewer there is nothing to hold back for thresholds
 READINGS = 50_000  # rows read over all epochs: what small sets take to learn, and large ones do not need more of
 EPOCHS = (1, 12)
@@ -68,47 +66,34 @@ class Job:
     trainings: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Rows to learn from, rows to choose thresholds and epochs on, and rows that neither sees."""
-
-    train: list[LabelledRow]
-    dev: list[LabelledRow]
-    held: list[LabelledRow]
-
-
 def train_model(job: Job, say: Say, show: Callable[[object], None] = lambda card: None) -> None:
     """Reads labels, trains, calibrates on development rows and writes the model folder; InputError for bad labels.
 
-    What no row labels (themes, sentiment, moods, signals, reasons) is read as the base model reads it. The rows held
-    back are left beside the model for `holos promote`. `show` gets the data card.
+    What no row labels, or all label alike (themes, sentiment, moods, reasons, a signal), is read as the base model
+    reads it. The rows held back are left beside the model for `holos promote`. `show` gets the data card.
     """
     if job.trainings > 1 and job.mode != "full":
         raise InputError("--trainings wants --mode full: the heads come out nearly the same each time")
     base = load_model(job.base or job.data_dir / "models" / "default")
-    rows = read_labels(job.data)
+    redactor = read_rules(job.data_dir).redactor
+    rows = _served(read_labels(job.data), redactor)
     frame = read_taxonomy(job.taxonomy) if job.taxonomy else found_taxonomy(rows, base.taxonomy)
     prepared = prepare(rows, str(job.data), frame.ids)
-    dev = prepare(read_labels(job.dev), str(job.dev), frame.ids).rows if job.dev else None
+    dev = prepare(_served(read_labels(job.dev), redactor), str(job.dev), frame.ids).rows if job.dev else None
     parts = parted(prepared.rows, dev, job.held_share)
-    _check(parts, job.data)
+    _check(parts, job)
+    judged = parts.held or parts.dev
+    parts = replace(parts, train=teaching(parts.train, frame.ids), dev=teaching(parts.dev, frame.ids))
+    kept = unlabelled(targets(parts.train, frame.ids))
+    _check_taught(kept, parts, job, frame, base)
     _check_writable(job.out)
     show(data_card(prepared))
-    say(_counts(parts, frame))
-    redactor = read_rules(job.data_dir).redactor
-    parts = Parts(*(_served(part, redactor) for part in (parts.train, parts.dev, parts.held)))
-    kept = unlabelled(targets(parts.train, frame.ids))
-    if "themes" in kept and frame.ids != base.taxonomy.ids:
-        raise InputError(
-            f"{job.data}: no row to train on has the field themes, so nothing teaches {job.taxonomy}; label some"
-        )
-    if kept:
-        nearly = "" if job.mode == "heads" else " nearly, for the encoder under them learns"
-        say(f"warning: no row to train on has labels for {', '.join(kept)}; they stay the base model's{nearly}")
+    for line in (_counts(parts, frame), *_notes(job, parts, kept, unlabelled(targets(parts.dev, frame.ids)))):
+        say(line)
     build = _fit_heads if job.mode == "heads" else _fine_tune
     model = build(job, base, parts, frame, kept, say)
     save_model(with_golden(model, compose(model, job.data_dir, job.cache_dir)), job.out)
-    write_labels(parts.held or parts.dev, job.out / HELD)
+    write_labels(judged, job.out / HELD)
     _checkpoint_folder(job.out, clear=True)
     say(f"model {model.version} is in {job.out}; see how good it is with: holos evaluate --data DEV --model {job.out}")
 
@@ -121,29 +106,47 @@ def found_taxonomy(rows: Sequence[LabelledRow], base: Taxonomy) -> Taxonomy:
     return parse_taxonomy({"themes": [{"id": id, "label": id, "description": ""} for id in ids]}, "theme ids found")
 
 
-def parted(rows: Sequence[LabelledRow], dev: Sequence[LabelledRow] | None, held_share: float) -> Parts:
-    """Parts rows so that the same answer is never on two sides; development rows of the user's own are left whole."""
-    held: list[LabelledRow] = []
-    rest = list(rows)
-    if held_share and len(rest) >= HELD_FROM:
-        rest, held = split_stratified(rest, held_share)
-    if dev is not None:
-        return Parts(rest, list(dev), held)
-    learnt, chosen = split_stratified(rest, min(DEV_SHARE, DEV_MOST / max(1, len(rest))), draw=1)
-    return Parts(learnt, chosen, held)
-
-
 def plan_for(rows: int, epochs: int | None = None) -> Plan:
     """Fewer epochs the more rows there are; early stopping ends them sooner."""
     low, high = EPOCHS
     return replace(STEPS, epochs=epochs or max(low, min(high, round(READINGS / max(1, rows)))))
 
 
-def _check(parts: Parts, data: Path) -> None:
+def _check(parts: Parts, job: Job) -> None:
     if len(parts.train) < FEWEST or not parts.dev:
+        besides = f", besides {parts.shared} that stand in {job.dev} too" if parts.shared else ""
         raise InputError(
-            f"{data} leaves {len(parts.train)} different rows to train on, {len(parts.dev)} to choose thresholds on; "
-            f"at least {FEWEST + 2} different ones are needed"
+            f"{job.data} leaves {len(parts.train)} different rows to train on{besides}, {len(parts.dev)} to choose "
+            f"thresholds on; at least {FEWEST + 2} different ones are needed"
+        )
+
+
+def _check_taught(kept: Sequence[str], parts: Parts, job: Job, frame: Taxonomy, base: ModelFolder) -> None:
+    """InputError where the rows to train on teach nothing, or nothing of a code frame that the base does not know."""
+    if {"themes", *TASKS} <= set(kept):
+        raise InputError(
+            f"{job.data} has one class only of whatever the rows to train on label "
+            f"({name_rows([row.id for row in parts.train])}); add rows that are labelled otherwise"
+        )
+    if "themes" in kept and frame.ids != base.taxonomy.ids:
+        raise InputError(
+            f"{job.data}: the field themes is missing or the same in every row to train on, so nothing teaches "
+            f"{job.taxonomy or 'the themes found'}; label rows that differ in it"
+        )
+
+
+def _notes(job: Job, parts: Parts, kept: Sequence[str], unproved: Sequence[str]) -> Iterator[str]:
+    """What the user should know of the labels: rows left out, tasks inherited, tasks trained but not calibrated."""
+    if parts.shared:
+        yield f"{parts.shared} rows of {job.data} stand in {job.dev} too; they are left out of training"
+    if kept:
+        nearly = "" if job.mode == "heads" else " nearly, for the encoder under them learns"
+        yield f"warning: no row to train on has labels that teach {', '.join(kept)}; they stay the base model's{nearly}"
+    known = {*kept, *(SIGNALS if "signals" in kept else ())}
+    if blind := [task for task in unproved if task not in known]:
+        yield (
+            f"warning: no row to choose thresholds on has labels that tell of {', '.join(blind)}; their thresholds "
+            "are 0.5, on probabilities that no row of theirs calibrates"
         )
 
 

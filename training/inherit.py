@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from nlp.heads import Calibration, HeadWeights
 from nlp.types import SIGNALS
-from training.dataset import UNKNOWN, Targets
+from training.dataset import UNKNOWN, LabelledRow, Targets, targets
 
 TASKS = ("sentiment", "moods", "signals", "justified")  # what does not depend on the code frame
 CALIBRATED = {
@@ -21,15 +23,39 @@ READ_OUT = {
 }
 # Rows of the queries, weights and biases, counted from the end: ..., signals, justified, and the sentiment's query.
 LABELS = {"signals": slice(-len(SIGNALS) - 1, -1), "justified": slice(-1, None)}
+LABELS |= {signal: slice(index - 1, index) for index, signal in enumerate(SIGNALS, -len(SIGNALS))}
+FIELDS = {"moods": "theme_sentiments"}  # of a row, where named otherwise than the task
+
+
+def teaching(rows: Sequence[LabelledRow], themes: Sequence[str]) -> list[LabelledRow]:
+    """The rows without the labels of tasks, and of single signals, that have one class in all of them.
+
+    A theme that no row has stays labelled as absent, where rows differ in other themes.
+    """
+    wanted = targets(rows, themes)
+    dull = {FIELDS.get(task, task): None for task in ("themes", *TASKS) if not _differ(task, getattr(wanted, task))}
+    same = frozenset(signal for signal, column in zip(SIGNALS, wanted.signals.T, strict=True) if not _varied(column))
+    return [replace(row, signals_disputed=row.signals_disputed | same, **dull) for row in rows]
+
+
+def _differ(task: str, labels: np.ndarray) -> bool:
+    return any(map(_varied, labels.T)) if task in ("themes", "signals") else _varied(labels)
+
+
+def _varied(labels: np.ndarray) -> bool:
+    """Whether the labels have more classes than one."""
+    return len(np.unique(labels[labels != UNKNOWN])) > 1
 
 
 def unlabelled(wanted: Targets) -> tuple[str, ...]:
-    """The tasks of which the rows say nothing at all."""
-    return tuple(task for task in ("themes", *TASKS) if not (getattr(wanted, task) != UNKNOWN).any())
+    """The tasks of which the rows say nothing at all; then the signals, where they say something of others."""
+    tasks = tuple(task for task in ("themes", *TASKS) if not (getattr(wanted, task) != UNKNOWN).any())
+    known = (wanted.signals != UNKNOWN).any(axis=0)
+    return tasks + tuple(signal for signal, said in zip(SIGNALS, known, strict=True) if known.any() and not said)
 
 
 def inherited(own: HeadWeights, base: HeadWeights, tasks: Sequence[str]) -> HeadWeights:
-    """`own` with the base model's arrays for `tasks`; both stand on one encoder.
+    """`own` with the base model's arrays for `tasks`, single signals among them; both stand on one encoder.
 
     Moods are then read by the base model's read-out from what the user's themes attend to. Themes are taken over by
     `with_themes`, which knows both code frames.
@@ -59,5 +85,9 @@ def with_themes(own: HeadWeights, ids: Sequence[str], base: HeadWeights, base_id
 
 
 def inherited_calibration(own: Calibration, base: Calibration, tasks: Sequence[str]) -> Calibration:
-    """`own` with the base model's scales, temperatures and thresholds for `tasks`."""
-    return replace(own, **{name: getattr(base, name) for task in tasks for name in CALIBRATED[task]})
+    """`own` with the base model's scales, temperatures and thresholds for `tasks`, single signals among them."""
+    values = {name: getattr(own, name).copy() for name in CALIBRATED["signals"]}
+    for name, each in values.items():
+        rows = [SIGNALS.index(task) for task in tasks if task in SIGNALS]
+        each[rows] = getattr(base, name)[rows]
+    return replace(own, **values | {name: getattr(base, name) for task in tasks for name in CALIBRATED.get(task, ())})

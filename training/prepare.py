@@ -12,6 +12,9 @@ from training.dataset import UNKNOWN, LabelledRow, check_themes, name_rows, text
 FEWEST = 12  # different rows; with fewer, nothing is left to choose thresholds on after ten to learn from
 TASKS = ("themes", "theme_sentiments", "sentiment", "justified", "signals")
 SETS = ("themes", "signals")
+DEV_SHARE = 0.15  # of what is learnt from, to choose thresholds on
+DEV_MOST = 3_000  # rows, about: enough for thresholds, and more would only be missing where they teach
+HELD_FROM = 300  # rows; with fewer the development rows stand in: each is needed for learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,19 @@ class Prepared:
     themes: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Rows to learn from, rows to choose thresholds and epochs on, and rows that neither sees.
+
+    `shared` counts those left out because their texts are among the development rows of the user's own.
+    """
+
+    train: list[LabelledRow]
+    dev: list[LabelledRow]
+    held: list[LabelledRow]
+    shared: int = 0
+
+
 def prepare(rows: Sequence[LabelledRow], source: str, themes: Sequence[str] | None = None) -> Prepared:
     """Merges duplicates, unlabels what they contradict, and proves that something can be learnt.
 
@@ -61,6 +77,20 @@ def prepare(rows: Sequence[LabelledRow], source: str, themes: Sequence[str] | No
     _check_enough(kept, duplicates, unlabelled, source)
     warnings = (*lost, *_check_classes(kept, source))
     return Prepared(kept, duplicates, conflicts, unlabelled, warnings, None if themes is None else tuple(themes))
+
+
+def parted(rows: Sequence[LabelledRow], dev: Sequence[LabelledRow] | None, held_share: float) -> Parts:
+    """Parts rows so that the same answer is never on two sides; development rows of the user's own are left whole."""
+    held: list[LabelledRow] = []
+    taken = {text_key(row.text) for row in dev or ()}
+    rest = [row for row in rows if text_key(row.text) not in taken] if taken else list(rows)
+    shared = len(rows) - len(rest)
+    if held_share and len(rest) >= HELD_FROM:
+        rest, held = split_stratified(rest, held_share)
+    if dev is not None:
+        return Parts(rest, list(dev), held, shared)
+    learnt, chosen = split_stratified(rest, min(DEV_SHARE, DEV_MOST / max(1, len(rest))), draw=1)
+    return Parts(learnt, chosen, held)
 
 
 def split_stratified(

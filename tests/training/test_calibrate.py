@@ -249,3 +249,24 @@ def test_rows_that_are_not_labelled_do_not_move_a_threshold():
     probabilities = np.array([[0.9], [0.1], [0.2], [0.8]])
     labels = np.array([[1], [0], [-1], [-1]], np.int8)
     assert expected_f1_thresholds(probabilities, labels) == expected_f1_thresholds(probabilities[:2], labels[:2])
+
+
+@pytest.mark.parametrize("task", ["themes", "signals"])
+@pytest.mark.parametrize("label", [UNKNOWN, 0])
+@pytest.mark.parametrize("column", [slice(None), slice(1, 2)])
+def test_labels_without_positives_get_a_neutral_threshold(task, label, column):
+    logits, wanted = drawn(9)
+    getattr(wanted, task)[:, column] = label
+    out = calibrate(logits, wanted, None, each_theme=True)
+    cuts = out.theme_threshold if task == "themes" else out.signal_threshold
+    np.testing.assert_allclose(cuts[column], 0.5, atol=1e-6)
+
+
+def test_moods_without_the_list_of_themes_still_say_how_far_the_verbatims_mood_weighs():
+    logits, wanted = drawn(7)
+    wanted.themes[:] = UNKNOWN
+    wanted.moods[:] = UNKNOWN
+    wanted.moods[:, 0] = wanted.sentiment
+    logits["moods"] *= 0.01
+    out = calibrate(logits, wanted, None)
+    assert out.mood_weight > 0 == out.mood_weight_many

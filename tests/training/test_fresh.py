@@ -10,9 +10,12 @@ pytest.importorskip("torch")
 from nlp.artifact import load_pipeline
 from nlp.errors import InputError
 from nlp.taxonomy import parse_taxonomy
-from nlp.types import Response
+from nlp.types import SIGNALS, Response
+from training import fresh
+from training.dataset import UNKNOWN, LabelledRow, targets
 from training.fresh import Job, found_taxonomy, parted, plan_for, train_model
 from training.labels import read_labels
+from training.prepare import Parts
 from training.promote import HELD
 
 pytestmark = pytest.mark.train
@@ -111,6 +114,152 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path, out
     with pytest.raises(InputError, match=message):
         trained(data, tmp_path / out, tmp_path / "cache", lines)
     assert lines == [] and [path.name for path in tmp_path.iterdir()] == ["labels.jsonl"]
+
+
+@pytest.fixture
+def at_training(monkeypatch, tmp_path):
+    """Reads and parts labels as a training does, up to where it would begin; gives what it would be given."""
+
+    class BegunError(Exception):
+        pass
+
+    def stop(job, base, parts, frame, kept, say):
+        raise BegunError(parts, kept)
+
+    monkeypatch.setattr(fresh, "_fit_heads", stop)
+
+    def begin(rows: list[dict], dev: list[dict] | None = None, **job) -> tuple[Parts, tuple[str, ...], list[str]]:
+        lines: list[str] = []
+        data = written(tmp_path / "labels.jsonl", rows)
+        own = None if dev is None else written(tmp_path / "dev.jsonl", dev)
+        with pytest.raises(BegunError) as begun:
+            train_model(Job(data, tmp_path / "m", DATA, tmp_path / "cache", dev=own, **job), lines.append)
+        parts, kept = begun.value.args
+        return parts, kept, lines
+
+    return begin
+
+
+def moods_with(**fields) -> list[dict]:
+    """The rows with their sentiments and such fields, the same on all of them."""
+    return [{key: row[key] for key in ("id", "text", "sentiment")} | fields for row in labelled()]
+
+
+@needs_model
+def test_fields_that_an_export_fills_alike_on_every_row_are_left_to_the_base_model(at_training):
+    parts, kept, lines = at_training(moods_with(themes=[], signals=[], justified=True))
+    assert kept == ("themes", "moods", "signals", "justified")
+    assert any("warning: no row to train on" in line and "themes, moods, signals, justified" in line for line in lines)
+    frame = json.loads((DEFAULT / "model.json").read_text("utf-8"))["taxonomy"]["themes"]
+    wanted = targets(parts.train, [theme["id"] for theme in frame])
+    assert (wanted.sentiment != UNKNOWN).all()
+    for task in kept:
+        assert (getattr(wanted, task) == UNKNOWN).all()
+
+
+@needs_model
+def test_signals_that_no_row_has_are_left_to_the_base_model_one_by_one(at_training):
+    rows = [row | {"signals": ["suggestion"] if index % 3 else []} for index, row in enumerate(labelled())]
+    _, kept, lines = at_training(rows)
+    assert kept == ("justified", *(signal for signal in SIGNALS if signal != "suggestion"))
+    assert any(", ".join(kept) in line for line in lines)
+
+
+@needs_model
+def test_a_code_frame_that_every_row_fills_alike_is_refused(tmp_path):
+    (tmp_path / "frame.yaml").write_text(FRAME, "utf-8")
+    data, lines = written(tmp_path / "labels.jsonl", moods_with(themes=[])), []
+    with pytest.raises(InputError, match=r"themes is missing or the same in every row .* teaches .*frame\.yaml; label"):
+        trained(data, tmp_path / "m", tmp_path / "cache", lines, taxonomy=tmp_path / "frame.yaml")
+    assert lines == []
+
+
+@needs_model
+def test_rows_whose_only_other_class_stands_among_the_development_rows_are_refused(tmp_path):
+    rows = [{"id": str(n), "text": f"answer {n}", "signals": []} for n in range(40)]
+    alike = next(row for row in rows if row["id"] in {each.id for each in parted_of(rows).dev})
+    alike["signals"] = ["suggestion"]
+    data, lines = written(tmp_path / "labels.jsonl", rows), []
+    with pytest.raises(InputError, match=r"one class only .*\(rows .*and \d+ more\); add rows"):
+        trained(data, tmp_path / "m", tmp_path / "cache", lines)
+    assert lines == []
+
+
+def parted_of(rows: list[dict]) -> Parts:
+    return parted([LabelledRow(row["id"], row["text"]) for row in rows], None, 0.1)
+
+
+@needs_model
+def test_rows_that_stand_among_the_development_rows_are_left_out_of_training(at_training):
+    rows = labelled()
+    dev = [row | {"text": row["text"].upper() + "!"} for row in rows[::4]]
+    parts, _, lines = at_training(rows, dev)
+    assert len(parts.train) == 45 and len(parts.dev) == 15 and parts.shared == 15
+    assert {row.id for row in parts.train}.isdisjoint(row.id for row in parts.dev)
+    assert any(line.startswith("15 rows of ") and line.endswith("left out of training") for line in lines)
+
+
+def test_development_rows_leave_the_held_ones_too(row):
+    rows = [row(id=str(i), text=f"answer number {i}", sentiment="mixed") for i in range(400)]
+    parts = parted(rows, rows[:90], 0.1)
+    taken = {each.id for each in rows[:90]}
+    assert parts.shared == 90 and parts.held and taken.isdisjoint(each.id for each in parts.train + parts.held)
+
+
+@needs_model
+def test_development_rows_that_leave_too_few_are_refused(tmp_path):
+    data, lines = written(tmp_path / "labels.jsonl", labelled()), []
+    with pytest.raises(InputError, match=r"0 different rows to train on, besides 60 that stand in .*labels\.jsonl too"):
+        trained(data, tmp_path / "m", tmp_path / "cache", lines, dev=data)
+    assert lines == []
+
+
+@needs_model
+def test_texts_that_differ_in_personal_data_alone_are_one_answer(at_training):
+    numbers = [f"Zadzwońcie: 501 234 5{n:02d}" for n in range(30)]
+    calls = [{"id": f"call-{n}", "text": text, "sentiment": "neutral"} for n, text in enumerate(numbers)]
+    parts, _, _ = at_training([*labelled(), *calls])
+    texts = [{row.text for row in part} for part in (parts.train, parts.dev)]
+    assert not texts[0] & texts[1]
+    (call,) = [row for row in parts.train + parts.dev if row.id.startswith("call")]
+    assert (call.id, call.text) == ("call-0", "Zadzwońcie: <PHONE>")
+    order = {row["id"]: index for index, row in enumerate(labelled())} | {"call-0": 99}
+    assert [order[row.id] for row in parts.train] == sorted(order[row.id] for row in parts.train)
+
+
+@needs_model
+def test_development_rows_are_compared_as_they_will_be_served(at_training):
+    rows = [*labelled(), {"id": "call", "text": "Zadzwońcie: 501 234 567", "sentiment": "neutral"}]
+    dev = [*labelled()[::4], {"id": "dev", "text": "Zadzwońcie: 602 345 678", "sentiment": "neutral"}]
+    parts, _, _ = at_training(rows, dev)
+    assert "call" not in {row.id for row in parts.train} and parts.dev[-1].text == "Zadzwońcie: <PHONE>"
+
+
+@needs_model
+def test_a_task_that_no_development_row_labels_is_named(at_training):
+    dev = [{"id": f"d-{n}", "text": f"dev {n}", "sentiment": "mixed" if n % 2 else "positive"} for n in range(20)]
+    _, kept, lines = at_training(labelled(), dev)
+    (line,) = [line for line in lines if "choose thresholds on has" in line]
+    assert "themes, moods;" in line and "0.5" in line and set(kept) == {"signals", "justified"}
+    assert not any("choose thresholds on has" in line for line in at_training(labelled())[2])
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@needs_model
+def test_what_every_row_fills_alike_silences_nothing(tmp_path):
+    from serving.settings import load_settings
+
+    cache = load_settings().cache_dir
+    data = written(tmp_path / "labels.jsonl", moods_with(themes=[], signals=[], justified=True))
+    trained(data, tmp_path / "m", cache, [])
+    shipped, own = load_pipeline(DEFAULT, DATA, cache), load_pipeline(tmp_path / "m", DATA, cache)
+    texts = ["Kurier spóźnił się trzy dni, proszę o telefon.", "Bardzo miły sprzedawca!", "Great value, but noisy."]
+    responses = [Response(id=text, text=text) for text in texts]
+    for one, other in zip(shipped.classify(responses), own.classify(responses), strict=True):
+        assert one.themes and [tag.id for tag in one.themes] == [tag.id for tag in other.themes]
+        assert one.signals == other.signals
+        assert one.justification.confidence == pytest.approx(other.justification.confidence, abs=1e-4)
 
 
 @pytest.fixture(scope="module")

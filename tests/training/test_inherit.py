@@ -6,7 +6,7 @@ import pytest
 from nlp.heads import Calibration, Heads, HeadWeights
 from nlp.types import MOODS, SIGNALS
 from training.dataset import targets
-from training.inherit import CALIBRATED, TASKS, inherited, inherited_calibration, unlabelled, with_themes
+from training.inherit import CALIBRATED, TASKS, inherited, inherited_calibration, teaching, unlabelled, with_themes
 
 WIDTH, HIDDEN = 6, 5
 OWN, BASE = ("a", "b"), ("b", "c", "d")
@@ -108,3 +108,66 @@ def test_a_task_is_unlabelled_where_no_row_says_anything_of_it(row):
         "themes",
         *TASKS,
     )
+
+
+def test_single_signals_are_inherited_with_their_calibration_and_the_others_kept(models):
+    own, own_fit, base, base_fit = models
+    tasks = ("legal_threat", "suggestion")
+    mixed = read(inherited(own, base, tasks), inherited_calibration(own_fit, base_fit, tasks), len(OWN))
+    before, shipped = read(own, own_fit, len(OWN)), read(base, base_fit, len(BASE))
+    expected = [(shipped if name in tasks else before).signals[i] for i, name in enumerate(SIGNALS)]
+    np.testing.assert_allclose(mixed.signals, expected, rtol=1e-5)
+    np.testing.assert_allclose(mixed.justified, before.justified)
+    np.testing.assert_allclose(mixed.themes, before.themes)
+    cuts = inherited_calibration(own_fit, base_fit, tasks).signal_threshold
+    np.testing.assert_array_equal(
+        cuts, np.where([name in tasks for name in SIGNALS], base_fit.signal_threshold, own_fit.signal_threshold)
+    )
+
+
+ONE_CLASS = [
+    ({"themes": frozenset()}, {"themes": frozenset()}, ("themes",)),
+    ({"themes": frozenset("a")}, {"themes": frozenset("a")}, ("themes",)),
+    ({"theme_sentiments": {"a": "mixed"}}, {"theme_sentiments": {"b": "mixed"}}, ("moods",)),
+    ({"sentiment": "mixed"}, {"sentiment": "mixed"}, ("sentiment",)),
+    ({"justified": True}, {"justified": True}, ("justified",)),
+    ({"signals": frozenset()}, {"signals": frozenset()}, ("signals",)),
+]
+SOME = {
+    "themes": frozenset("b"),
+    "theme_sentiments": {"b": "positive"},
+    "sentiment": "positive",
+    "justified": False,
+    "signals": frozenset(SIGNALS),
+}
+OTHER = {
+    "themes": frozenset("a"),
+    "theme_sentiments": {"a": "negative"},
+    "sentiment": "negative",
+    "justified": True,
+    "signals": frozenset(),
+}
+
+
+@pytest.mark.parametrize(("one", "two", "tasks"), ONE_CLASS)
+def test_a_task_of_one_class_teaches_nothing(row, one, two, tasks):
+    rows = [row(**SOME | one), row(**OTHER | two)]
+    assert unlabelled(targets(rows, OWN)) == ()
+    wanted, before = targets(teaching(rows, OWN), OWN), targets(rows, OWN)
+    assert unlabelled(wanted) == tasks
+    for task in {"themes", *TASKS} - set(tasks):
+        np.testing.assert_array_equal(getattr(wanted, task), getattr(before, task))
+
+
+def test_a_signal_that_no_row_has_teaches_nothing_beside_others_that_do(row):
+    rows = [row(signals=frozenset({"suggestion"})), row(signals=frozenset()), row(sentiment="mixed")]
+    wanted = targets(teaching(rows, OWN), OWN)
+    silent = tuple(signal for signal in SIGNALS if signal != "suggestion")
+    assert unlabelled(wanted) == ("themes", *(task for task in TASKS if task != "signals"), *silent)
+    assert wanted.signals[:, SIGNALS.index("suggestion")].tolist() == [1, 0, -1]
+
+
+def test_a_theme_that_no_row_has_is_taught_as_absent_beside_others(row):
+    rows = [row(themes=frozenset("a")), row(themes=frozenset())]
+    assert targets(teaching(rows, OWN), OWN).themes.tolist() == [[1, 0], [0, 0]]
+    assert teaching(rows, OWN)[0].id == "r" and [each.text for each in teaching(rows, OWN)] == ["text", "text"]
